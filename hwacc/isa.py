@@ -1,0 +1,350 @@
+"""The descriptor format: the one statement of it.
+
+A *descriptor* is 64 bytes, little-endian. Fields are packed from bit 0 upwards
+in the order of the tables below, after a common 32-bit header. Everything else
+(the hardware's decoder, the encoder, the disassembler, ``docs/isa.md``) is derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from hwacc.errors import EncodingError
+
+VERSION = 1
+DESCRIPTOR_BYTES = 64
+DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
+ADDRESS_BITS = 40
+LOAD_DIMS = 4
+STORE_DIMS = 3
+
+
+class Engine(IntEnum):
+    """Who executes a descriptor. ``CONTROL`` is the command processor itself."""
+
+    LOAD = 0
+    COMPUTE = 1
+    STORE = 2
+    CONTROL = 3
+
+
+class Target(IntEnum):
+    """On-chip buffer that a LOAD fills."""
+
+    WEST = 0
+    NORTH = 1
+    ACCUMULATOR = 2
+    PARAMETERS = 3
+
+
+class Addend(IntEnum):
+    """What COMPUTE adds to the product before it goes to the accumulator."""
+
+    NONE = 0
+    ACCUMULATE = 1
+    BIAS = 2
+
+
+class Dataflow(IntEnum):
+    """How COMPUTE maps the product onto the array."""
+
+    OUTPUT_STATIONARY = 0
+    WEIGHT_STATIONARY = 1
+
+
+class Output(IntEnum):
+    """Element type that STORE writes."""
+
+    INT8 = 0
+    INT32 = 1
+
+
+class Status(IntEnum):
+    """How a submission ended. Zero is never written, so cleared memory is not a result."""
+
+    OK = 1
+    BAD_OPCODE = 2
+    BAD_FIELD = 3
+    BAD_LOCAL_ADDRESS = 4
+    READ_ERROR = 5
+    WRITE_ERROR = 6
+    DEADLOCK = 7
+    TIME_LIMIT = 8
+
+
+STATUS_MEANING: dict[Status, str] = {
+    Status.OK: "finished",
+    Status.BAD_OPCODE: "the opcode is unknown",
+    Status.BAD_FIELD: "a field is outside what the hardware supports",
+    Status.BAD_LOCAL_ADDRESS: "an on-chip address lies outside its buffer",
+    Status.READ_ERROR: "the memory answered a read with an error",
+    Status.WRITE_ERROR: "the memory answered a write with an error",
+    Status.DEADLOCK: "every engine waits for a token that nobody will push",
+    Status.TIME_LIMIT: "the submission ran past its limit of cycles",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a descriptor: name, width in bits, signedness, meaning."""
+
+    name: str
+    bits: int
+    doc: str
+    signed: bool = False
+
+    @property
+    def low(self) -> int:
+        """Smallest value that the field can hold."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest value that the field can hold."""
+        return (1 << (self.bits - int(self.signed))) - 1
+
+
+@dataclass(frozen=True)
+class Op:
+    """One opcode: its number, the engine that executes it, and its fields in packing order."""
+
+    name: str
+    code: int
+    engine: Engine
+    doc: str
+    own_fields: tuple[Field, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Header and own fields, from bit 0 upwards."""
+        return HEADER + self.own_fields
+
+    def offset(self, name: str) -> int:
+        """Lowest bit of field ``name``; raises :class:`EncodingError` if there is none."""
+        bit = 0
+        for field in self.fields:
+            if field.name == name:
+                return bit
+            bit += field.bits
+        raise EncodingError(f"{self.name} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}")
+
+
+HEADER: tuple[Field, ...] = (
+    Field("opcode", 8, "Which operation this is."),
+    Field("wait_load", 1, "Take a token that LOAD pushed to this engine before starting."),
+    Field("wait_compute", 1, "Take a token that COMPUTE pushed to this engine before starting."),
+    Field("wait_store", 1, "Take a token that STORE pushed to this engine before starting."),
+    Field("signal_load", 1, "Push a token to LOAD when done."),
+    Field("signal_compute", 1, "Push a token to COMPUTE when done."),
+    Field("signal_store", 1, "Push a token to STORE when done."),
+    Field("reserved", 18, "Zero."),
+)
+
+
+def _load_dims() -> tuple[Field, ...]:
+    fields: list[Field] = []
+    for dim in range(1, LOAD_DIMS + 1):
+        fields += [
+            Field(f"count{dim}", 16, f"Iterations of loop {dim} (1 is the innermost); at least 1."),
+            Field(f"stride{dim}", 32, f"Bytes in memory from one iteration of loop {dim} to the next.", signed=True),
+            Field(f"local_stride{dim}", 20, f"Bytes in the target from one iteration of loop {dim} to the next.", signed=True),
+        ]
+    return tuple(fields)
+
+
+def _store_dims() -> tuple[Field, ...]:
+    fields: list[Field] = []
+    for dim in range(1, STORE_DIMS + 1):
+        fields += [
+            Field(f"count{dim}", 16, f"Rows of loop {dim} (1 is the innermost); at least 1."),
+            Field(f"stride{dim}", 32, f"Bytes in memory from one row of loop {dim} to the next.", signed=True),
+        ]
+    return tuple(fields)
+
+
+LOAD = Op(
+    "LOAD",
+    0x01,
+    Engine.LOAD,
+    "Copies runs of bytes from memory into an on-chip buffer. Four nested loops give the start of each run, in memory and in the "
+    "target. When `bounded`, byte `i` of a run has the coordinates `x = x0 + i + (strides of loops 1 and 3)` and "
+    "`y = y0 + (y steps of loops 2 and 4)`; a byte outside `0 <= x < x_limit`, `0 <= y < y_limit` is not read: `pad` is written "
+    "instead. Neither addresses nor lengths need alignment. Signals when the last byte is in the target.",
+    (
+        Field("address", ADDRESS_BITS, "Memory address of byte 0 of the first run, inside the bounds or not."),
+        Field("run", 16, "Bytes of a run; at least 1."),
+        Field("pad", 8, "Byte for what lies outside the bounds.", signed=True),
+        *_load_dims(),
+        Field("local", 20, "Byte address of the first run in the target."),
+        Field("target", 2, "0 west operand, 1 north operand, 2 accumulator, 3 parameters."),
+        Field("bounded", 1, "Whether the bounds apply."),
+        Field("x0", 20, "First x, in bytes.", signed=True),
+        Field("x_limit", 20, "Bytes of a row inside the bounds."),
+        Field("y0", 16, "First y, in rows.", signed=True),
+        Field("y_limit", 16, "Rows inside the bounds."),
+        Field("y_step2", 8, "Rows from one iteration of loop 2 to the next."),
+        Field("y_step4", 8, "Rows from one iteration of loop 4 to the next."),
+    ),
+)
+
+COMPUTE = Op(
+    "COMPUTE",
+    0x02,
+    Engine.COMPUTE,
+    "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
+    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`. An operand is held either with k contiguous (a line for "
+    "each row of the west or column of the north panel) or across (a line for each step of k). Tokens to LOAD are pushed when the operands "
+    "have been read, tokens to STORE when the last result is in the accumulator.",
+    (
+        Field("m", 16, "Rows of the result; at least 1."),
+        Field("n", 16, "Columns of the result; at least 1."),
+        Field("k", 16, "Length of the reduction; at least 1."),
+        Field("west", 16, "First word of the west panel."),
+        Field("west_stride", 16, "Words from one line of the west panel to the next."),
+        Field("north", 16, "First word of the north panel."),
+        Field("north_stride", 16, "Words from one line of the north panel to the next."),
+        Field("acc", 16, "First accumulator word of the result."),
+        Field("bias", 16, "First accumulator word of the bias; word t holds the bias of column tile t."),
+        Field("addend", 2, "0 nothing, 1 what the accumulator holds, 2 the bias, one for each column."),
+        Field("west_k_contiguous", 1, "1: a line is a row of the panel, k bytes. 0: a line is a step of k, m bytes."),
+        Field("north_k_contiguous", 1, "1: a line is a column of the panel, k bytes. 0: a line is a step of k, n bytes."),
+        Field("dataflow", 1, "0 output-stationary; 1 weight-stationary, which this version does not support."),
+    ),
+)
+
+STORE = Op(
+    "STORE",
+    0x03,
+    Engine.STORE,
+    "Writes rows of the accumulator to memory, as int32 or requantised to int8 as TOSA RESCALE defines it. Three nested loops give the "
+    "address of each row; row r is read from accumulator word `acc + r * ceil(n / cols)`. Tokens to COMPUTE are pushed when the accumulator "
+    "has been read, tokens to LOAD when the memory has confirmed the last write.",
+    (
+        Field("address", ADDRESS_BITS, "Memory address of the first row."),
+        Field("n", 16, "Elements of a row; at least 1."),
+        Field("acc", 16, "First accumulator word."),
+        *_store_dims(),
+        Field("output", 1, "0 int8, requantised; 1 int32, as it is."),
+        Field("per_channel", 1, "1: multiplier and shift of each column from the parameter buffer."),
+        Field("double_round", 1, "1: TOSA double rounding."),
+        Field("parameters", 16, "First word of the parameter buffer; word t serves column tile t."),
+        Field("multiplier", 32, "Multiplier for all columns, unless per channel.", signed=True),
+        Field("shift", 6, "Right shift for all columns, unless per channel; 2 to 62."),
+        Field("zero_point", 8, "Added after the shift.", signed=True),
+        Field("clamp_min", 8, "Smallest output.", signed=True),
+        Field("clamp_max", 8, "Largest output.", signed=True),
+    ),
+)
+
+END = Op(
+    "END",
+    0x0F,
+    Engine.CONTROL,
+    "Ends a submission: waits until all engines are idle, writes the completion record and raises the interrupt.",
+    (
+        Field("address", ADDRESS_BITS, "Memory address of the completion record; a multiple of 64."),
+        Field("tag", 32, "Copied into the completion record."),
+    ),
+)
+
+OPS: tuple[Op, ...] = (LOAD, COMPUTE, STORE, END)
+OP_BY_CODE: dict[int, Op] = {op.code: op for op in OPS}
+OP_BY_NAME: dict[str, Op] = {op.name: op for op in OPS}
+
+COMPLETION_BYTES = 64
+COMPLETION: tuple[Field, ...] = (
+    Field("tag", 32, "The tag of END."),
+    Field("status", 8, "How the submission ended, see Status."),
+    Field("engine", 8, "Engine that reported the fault."),
+    Field("reserved", 16, "Zero."),
+    Field("descriptor", 32, "Index in the submission of the descriptor at fault."),
+    Field("cycles", 64, "Cycles from the doorbell, or the previous completion, to this record."),
+    Field("array_busy", 32, "Cycles in which the array was fed."),
+    Field("load_busy", 32, "Cycles in which LOAD executed a descriptor."),
+    Field("store_busy", 32, "Cycles in which STORE executed a descriptor."),
+    Field("load_wait", 32, "Cycles in which LOAD waited for a token."),
+    Field("compute_wait", 32, "Cycles in which COMPUTE waited for a token."),
+    Field("store_wait", 32, "Cycles in which STORE waited for a token."),
+    Field("bytes_read", 64, "Bytes of the read beats that LOAD took from the bus."),
+    Field("bytes_written", 64, "Bytes that STORE wrote."),
+)
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A decoded descriptor: an :class:`Op` and a value for each of its fields."""
+
+    op: Op
+    values: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.values[name]
+
+    def encode(self) -> bytes:
+        """The 64 bytes of this descriptor."""
+        return pack(self.op.fields, self.values, self.op.name, DESCRIPTOR_BYTES)
+
+    def replace(self, **values: int) -> Descriptor:
+        """A copy with other values; raises :class:`EncodingError` where they do not fit."""
+        return describe(self.op, **{**{k: v for k, v in self.values.items() if k not in ("opcode", "reserved")}, **values})
+
+
+def describe(op: Op, **values: int) -> Descriptor:
+    """A descriptor of ``op``; fields not named are 0, loop counts 1.
+
+    Raises :class:`EncodingError` for an unknown field or a value that does not fit.
+    """
+    full = {field.name: 1 if field.name.startswith("count") else 0 for field in op.fields}
+    full["opcode"] = op.code
+    for name, value in values.items():
+        op.offset(name)
+        full[name] = int(value)
+    for field in op.fields:
+        _check(field, full[field.name], op.name)
+    return Descriptor(op, full)
+
+
+def decode(data: bytes) -> Descriptor:
+    """Inverse of :meth:`Descriptor.encode`; raises :class:`EncodingError` for an unknown opcode."""
+    if len(data) != DESCRIPTOR_BYTES:
+        raise EncodingError(f"a descriptor has {DESCRIPTOR_BYTES} bytes, not {len(data)}")
+    op = OP_BY_CODE.get(data[0])
+    if op is None:
+        known = ", ".join(f"{op.name} {op.code:#04x}" for op in OPS)
+        raise EncodingError(f"unknown opcode {data[0]:#04x}; known: {known}")
+    return Descriptor(op, unpack(op.fields, data))
+
+
+def pack(fields: tuple[Field, ...], values: Mapping[str, int], where: str, size: int) -> bytes:
+    """Packs ``values`` from bit 0 upwards into ``size`` bytes, little-endian."""
+    bits = position = 0
+    for field in fields:
+        value = values[field.name]
+        _check(field, value, where)
+        bits |= (value & ((1 << field.bits) - 1)) << position
+        position += field.bits
+    return bits.to_bytes(size, "little")
+
+
+def unpack(fields: tuple[Field, ...], data: bytes) -> dict[str, int]:
+    """Inverse of :func:`pack`."""
+    bits = int.from_bytes(data, "little")
+    values = {}
+    for field in fields:
+        value = bits & ((1 << field.bits) - 1)
+        values[field.name] = value - (1 << field.bits) if value > field.high else value
+        bits >>= field.bits
+    return values
+
+
+def _check(field: Field, value: int, where: str) -> None:
+    if not field.low <= value <= field.high:
+        kind = "signed" if field.signed else "unsigned"
+        raise EncodingError(f"{where}.{field.name} must fit in {field.bits} {kind} bits, not {value}")
+
+
+for _op in OPS:
+    assert sum(field.bits for field in _op.fields) <= DESCRIPTOR_BITS, _op.name
+assert sum(field.bits for field in COMPLETION) <= COMPLETION_BYTES * 8

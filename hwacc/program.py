@@ -1,0 +1,173 @@
+"""The program: buffers, tasks, and for each task one implementation per backend.
+
+A ``.hwx`` file is an uncompressed-metadata zip: ``manifest.json`` describes the
+buffers and tasks, ``buffers/N.bin`` holds the bytes of each constant, and
+``code/N.BACKEND`` the code of task N for a backend: a descriptor stream
+(:mod:`hwacc.stream`) for ``hwacc``, MLIR text in the LLVM dialect for ``cpu``.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwacc.config import ArrayConfig
+from hwacc.errors import ConfigError, ProgramError
+
+FORMAT = 1
+ROLES = ("input", "output", "constant", "intermediate")
+KINDS = ("conv2d", "depthwise", "dense", "gemm", "other")
+BACKENDS = ("hwacc", "cpu")
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A tensor of the program, row-major.
+
+    ``role`` is one of :data:`ROLES`; ``dtype`` a NumPy name such as ``int8``.
+    """
+
+    name: str
+    role: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """How one backend runs a task.
+
+    ``buffers`` are indices into :attr:`Program.buffers`, in the order in which
+    the code wants them: the slots of a stream, the arguments of a function
+    (``entry``), whose last ones are the outputs.
+    """
+
+    backend: str
+    buffers: tuple[int, ...]
+    code: bytes
+    entry: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit of scheduling. Tasks are listed in an order in which they can run.
+
+    ``kind`` is one of :data:`KINDS`; ``shape`` says the size in words, such as
+    ``1024x144x16`` (M×K×N); ``reads`` and ``writes`` are buffer indices;
+    ``reason`` says why the array does not run it, where it does not.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    macs: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    implementations: tuple[Implementation, ...]
+    reason: str = ""
+
+    def implementation(self, backend: str) -> Implementation:
+        """The implementation for ``backend``; raises :class:`ProgramError` if there is none."""
+        for implementation in self.implementations:
+            if implementation.backend == backend:
+                return implementation
+        raise ProgramError(f"task {self.name} has no implementation for {backend!r}")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled model for one :class:`ArrayConfig`."""
+
+    name: str
+    config: ArrayConfig
+    buffers: tuple[Buffer, ...]
+    tasks: tuple[Task, ...]
+    constants: dict[int, NDArray[Any]] = field(default_factory=dict)
+
+    def indices(self, role: str) -> list[int]:
+        """Indices of the buffers with that role, in order."""
+        return [i for i, buffer in enumerate(self.buffers) if buffer.role == role]
+
+    def save(self, path: Path) -> None:
+        """Writes a ``.hwx`` file; the same program gives the same bytes."""
+        manifest = {
+            "format": FORMAT,
+            "name": self.name,
+            "config": self.config.to_dict(),
+            "buffers": [asdict(buffer) for buffer in self.buffers],
+            "tasks": [_task_entry(task) for task in self.tasks],
+        }
+        partial = path.with_name(path.name + ".partial")
+        with zipfile.ZipFile(partial, "w") as archive:
+            _write(archive, "manifest.json", json.dumps(manifest, indent=1).encode())
+            for index, array in sorted(self.constants.items()):
+                _write(archive, f"buffers/{index}.bin", np.ascontiguousarray(array).tobytes())
+            for number, task in enumerate(self.tasks):
+                for implementation in task.implementations:
+                    _write(archive, f"code/{number}.{implementation.backend}", implementation.code)
+        partial.replace(path)
+
+
+def load_program(path: Path) -> Program:
+    """Reads a ``.hwx`` file; raises :class:`ProgramError` naming the file and the fault."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive)
+    except OSError as error:
+        raise ProgramError(f"{path}: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError) as error:
+        raise ProgramError(f"{path}: not a program, or damaged ({error}); compile the model again") from None
+    except ConfigError as error:
+        raise ProgramError(f"{path}: {error}") from None
+
+
+def _read(archive: zipfile.ZipFile) -> Program:
+    manifest = json.loads(archive.read("manifest.json"))
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"program format {manifest['format']}, this is {FORMAT}")
+    buffers = tuple(Buffer(b["name"], b["role"], b["dtype"], tuple(b["shape"])) for b in manifest["buffers"])
+    constants = {}
+    for index, buffer in enumerate(buffers):
+        if buffer.role == "constant":
+            flat = np.frombuffer(archive.read(f"buffers/{index}.bin"), dtype=buffer.dtype)
+            constants[index] = flat.reshape(buffer.shape)
+    tasks = []
+    for number, entry in enumerate(manifest["tasks"]):
+        implementations = tuple(
+            Implementation(i["backend"], tuple(i["buffers"]), archive.read(f"code/{number}.{i['backend']}"), i["entry"])
+            for i in entry.pop("implementations")
+        )
+        entry["reads"], entry["writes"] = tuple(entry["reads"]), tuple(entry["writes"])
+        tasks.append(Task(**entry, implementations=implementations))
+    config = ArrayConfig.from_dict(manifest["config"])
+    return Program(manifest["name"], config, buffers, tuple(tasks), constants)
+
+
+def _task_entry(task: Task) -> dict[str, Any]:
+    entry = asdict(task)
+    for implementation in entry["implementations"]:
+        del implementation["code"]
+    return entry
+
+
+def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, data)
+
+
+def describe_shape(dims: Sequence[int]) -> str:
+    """``(4, 5, 6)`` as ``4x5x6``."""
+    return "x".join(str(dim) for dim in dims)

@@ -1,0 +1,19 @@
+"""Bit layouts of descriptors, derived from :mod:`hwacc.isa`."""
+
+from amaranth.hdl import Shape
+from amaranth.lib import data
+
+from hwacc import isa
+
+INDEX_BITS = 16
+"""Width of the index that names a descriptor in a fault report."""
+
+
+def layout(op: isa.Op) -> data.StructLayout:
+    """All fields of ``op`` from bit 0 upwards, signed where the field is."""
+    return data.StructLayout({field.name: Shape(field.bits, field.signed) for field in op.fields})
+
+
+def work_layout(op: isa.Op) -> data.StructLayout:
+    """What an engine receives: the descriptor's fields and, above them, ``index`` in the submission."""
+    return data.StructLayout({**{f.name: Shape(f.bits, f.signed) for f in op.fields}, "index": INDEX_BITS})
