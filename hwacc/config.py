@@ -54,6 +54,8 @@ class ArrayConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
                 raise ConfigError(f"{name} must be a power of two from {low} to {high}, not {value!r}")
+        if self.bus_bytes > self.acc_word_bytes:
+            raise ConfigError(f"bus_bytes must be at most {self.acc_word_bytes}, four for each column, not {self.bus_bytes}")
         if not 20 <= self.address_bits <= 40:
             raise ConfigError(f"address_bits must be from 20 to 40, not {self.address_bits!r}")
 

@@ -1,0 +1,79 @@
+"""The systolic array."""
+
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout
+from amaranth.lib.wiring import In, Out
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.delay import delayed
+from hwacc.rtl.pe import ProcessingElement
+
+
+class SystolicArray(wiring.Component):
+    """``rows`` × ``cols`` processing elements.
+
+    west, north
+        Operand lanes, already skewed: lane i carries step k of the reduction i cycles after lane 0.
+    swap
+        High in the cycle in which lane 0 carries the first step of the next tile (or zeros, after the last tile).
+        Skewed here.
+    shift
+        Drains: one bit a row. Bit i is high for i cycles, all starting ``rows + 1`` cycles after ``swap``: a row takes
+        what comes from above it and then stands still, ready for its next result. Skewed here.
+    row
+        The drained rows, all columns of a row together (deskewed here), bottom row first: valid for the
+        ``rows`` cycles from :func:`drain_latency` cycles after ``swap``.
+
+    Tiles may follow one another without a gap if they take at least ``rows`` cycles each.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        super().__init__(
+            {
+                "west": In(ArrayLayout(signed(8), config.rows)),
+                "north": In(ArrayLayout(signed(8), config.cols)),
+                "swap": In(1),
+                "shift": In(config.rows),
+                "row": Out(ArrayLayout(signed(32), config.cols)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        rows, cols = self.config.rows, self.config.cols
+        cells = [[ProcessingElement() for _ in range(cols)] for _ in range(rows)]
+        for i, line in enumerate(cells):
+            for j, cell in enumerate(line):
+                m.submodules[f"pe_{i}_{j}"] = cell
+
+        swap, shift = self.swap, self.shift
+        for i in range(rows):
+            m.d.comb += [cells[i][0].a_in.eq(self.west[i]), cells[i][0].swap_in.eq(swap)]
+            swap = delayed(m, swap, 1, name=f"swap_row{i}")
+        for j in range(cols):
+            m.d.comb += cells[0][j].b_in.eq(self.north[j])
+            for i in range(rows):
+                m.d.comb += cells[i][j].shift.eq(shift[i])
+            shift = delayed(m, shift, 1, name=f"shift_col{j}")
+            bottom = cells[rows - 1][j].d_out
+            m.d.comb += self.row[j].eq(delayed(m, bottom, cols - 1 - j, name=f"deskew_col{j}"))
+
+        for i in range(rows):
+            for j in range(1, cols):
+                m.d.comb += [cells[i][j].a_in.eq(cells[i][j - 1].a_out), cells[i][j].swap_in.eq(cells[i][j - 1].swap_out)]
+        for i in range(1, rows):
+            for j in range(cols):
+                m.d.comb += [cells[i][j].b_in.eq(cells[i - 1][j].b_out), cells[i][j].d_in.eq(cells[i - 1][j].d_out)]
+        return m
+
+
+def shift_latency(config: ArrayConfig) -> int:
+    """Cycles from ``swap`` to the first cycle of ``shift``."""
+    return config.rows + 1
+
+
+def drain_latency(config: ArrayConfig) -> int:
+    """Cycles from ``swap`` to the first drained row."""
+    return config.rows + config.cols

@@ -1,0 +1,108 @@
+"""Where the drained rows of each tile go."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwacc import isa
+from hwacc.config import ArrayConfig
+from hwacc.rtl.accumulator import drain_layout
+from hwacc.rtl.array import drain_latency, shift_latency
+from hwacc.rtl.decode import INDEX_BITS, ceil_log2
+from hwacc.rtl.delay import delayed
+from hwacc.rtl.interfaces import ACC_READ_LATENCY, fault_layout
+from hwacc.rtl.lines import ADDRESS_BITS
+
+
+def tile_layout(config: ArrayConfig) -> data.StructLayout:
+    """A finished tile: ``address`` of its first row, ``stride`` of its rows, ``rows`` that count, its bias word,
+    and whether it is the ``last`` of a descriptor that wants a token for STORE (``signal``)."""
+    return data.StructLayout(
+        {
+            "address": ADDRESS_BITS,
+            "stride": 16,
+            "rows": ceil_log2(config.rows + 1),
+            "addend": isa.Addend,
+            "bias": ADDRESS_BITS,
+            "signal": 1,
+            "index": INDEX_BITS,
+        }
+    )
+
+
+class Drain(wiring.Component):
+    """Turns finished tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
+
+    ``tile`` is given in the cycle in which ``swap`` enters the array, ``cycles_to_swap`` cycles earlier; tiles are at
+    least ``rows`` cycles apart. Rows come bottom first. ``done`` pulses when the last row of a ``signal`` tile is written.
+    An address outside the accumulator pulses ``fault_valid`` and is not written. ``clear`` forgets everything.
+    """
+
+    def __init__(self, config: ArrayConfig, *, cycles_to_swap: int):
+        self.config = config
+        self.cycles_to_swap = cycles_to_swap
+        super().__init__(
+            {
+                "tile_valid": In(1),
+                "tile": In(tile_layout(config)),
+                "clear": In(1),
+                "shift": Out(config.rows),
+                "drain": Out(drain_layout()),
+                "done": Out(1),
+                "busy": Out(1),
+                "fault_valid": Out(1),
+                "fault": Out(fault_layout()),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        to_shift = self.cycles_to_swap + shift_latency(config)
+        to_rows = self.cycles_to_swap + drain_latency(config) - ACC_READ_LATENCY
+        line = Signal(max(to_shift, to_rows))  # bit i: a tile ended i + 1 cycles ago
+        m.d.sync += line.eq(Mux(self.clear, 0, (line << 1) | self.tile_valid))
+
+        shifts_left = Signal(range(config.rows + 1))
+        with m.If(self.clear):
+            m.d.sync += shifts_left.eq(0)
+        with m.Elif(line[to_shift - 2]):
+            m.d.sync += shifts_left.eq(config.rows)
+        with m.Elif(shifts_left != 0):
+            m.d.sync += shifts_left.eq(shifts_left - 1)
+        m.d.comb += self.shift.eq(Cat(shifts_left > config.rows - row for row in range(config.rows)))
+
+        layout = tile_layout(config)
+        depth = to_rows // config.rows + 2
+        m.submodules.waiting = waiting = ResetInserter(self.clear)(fifo.SyncFIFO(width=layout.size, depth=depth))
+        tile = Signal(layout, reset_less=True)
+        left = Signal(range(config.rows + 1))  # rows left of ``tile``
+        address = Signal(ADDRESS_BITS, reset_less=True)
+        arriving = data.View(layout, waiting.r_data)
+        m.d.comb += [waiting.w_data.eq(self.tile.as_value()), waiting.w_en.eq(self.tile_valid), waiting.r_en.eq(line[to_rows - 2])]
+        with m.If(self.clear):
+            m.d.sync += left.eq(0)
+        with m.Elif(waiting.r_en):
+            bottom = arriving.address + (arriving.stride << ceil_log2(config.rows)) - arriving.stride
+            m.d.sync += [tile.eq(arriving), left.eq(config.rows), address.eq(bottom)]
+        with m.Elif(left != 0):
+            m.d.sync += [left.eq(left - 1), address.eq(address - tile.stride)]
+
+        wanted = (left != 0) & (left <= tile.rows)
+        outside = (address >= config.acc_words) | ((tile.addend == isa.Addend.BIAS) & (tile.bias >= config.acc_words))
+        m.d.comb += [
+            self.drain.write.eq(wanted & ~outside),
+            self.drain.first.eq(wanted & (left == tile.rows)),
+            self.drain.addend.eq(tile.addend),
+            self.drain.address.eq(address),
+            self.drain.bias.eq(tile.bias),
+            self.fault_valid.eq(wanted & outside),
+            self.fault.status.eq(isa.Status.BAD_LOCAL_ADDRESS),
+            self.fault.index.eq(tile.index),
+        ]
+        written = delayed(m, (left == 1) & ~self.clear, ACC_READ_LATENCY + 1, name="written", reset_less=False)
+        m.d.comb += self.done.eq(written & delayed(m, tile.signal, ACC_READ_LATENCY + 1, name="signal"))
+        finishing = Signal(ACC_READ_LATENCY + 1)
+        m.d.sync += finishing.eq(Mux(self.clear, 0, (finishing << 1) | (left != 0)))
+        m.d.comb += self.busy.eq((line != Const(0)) | (left != 0) | (finishing != 0))
+        return m
