@@ -90,7 +90,7 @@ def _table() -> tuple[Register, ...]:
             "CONTROL",
             Access.PULSE,
             "Commands.",
-            (Bits("reset", 0, 1, "Resets everything behind the registers; head and tail become 0."),),
+            (Bits("reset", 0, 1, "Drops the running submission and whatever the ring still holds: the head becomes the tail."),),
         ),
         ("STATUS", Access.READ, "State.", (Bits("busy", 0, 1, "A submission is being executed."),)),
         ("IRQ_ENABLE", Access.READ_WRITE, "Which events raise the interrupt.", (Bits("completion", 0, 1, "A submission ended."),)),

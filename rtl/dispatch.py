@@ -1,0 +1,70 @@
+"""The queue and the tokens in front of one engine."""
+
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwacc import isa
+from hwacc.rtl.decode import work_layout
+
+TOKEN_BITS = 16
+ENGINES = (isa.Engine.LOAD, isa.Engine.COMPUTE, isa.Engine.STORE)
+
+
+class EngineQueue(wiring.Component):
+    """Holds descriptors for one engine until the tokens that they wait for are there.
+
+    queue
+        Descriptors from the command processor, in order.
+    work
+        The same to the engine. When one is taken, its tokens are taken as well.
+    push
+        A bit for each engine of :data:`ENGINES`: it pushes a token to this one. More than 65535 uncollected tokens are not handled.
+    blocked
+        A descriptor waits here for a token. ``empty``: none is here. ``clear`` drops descriptors and tokens.
+    """
+
+    def __init__(self, op: isa.Op, *, depth: int):
+        self.op = op
+        self.depth = depth
+        super().__init__(
+            {
+                "queue": In(stream.Signature(work_layout(op))),
+                "work": Out(stream.Signature(work_layout(op))),
+                "push": In(len(ENGINES)),
+                "clear": In(1),
+                "blocked": Out(1),
+                "empty": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        layout = work_layout(self.op)
+        queue = fifo.SyncFIFO(width=layout.size, depth=self.depth)
+        m.submodules.queue = ResetInserter(self.clear)(queue)
+        head = data.View(layout, queue.r_data)
+
+        present = Signal(len(ENGINES))
+        waits = Cat(head[f"wait_{engine.name.lower()}"] for engine in ENGINES)
+        take = Signal(len(ENGINES))
+        m.d.comb += take.eq((self.work.valid & self.work.ready).replicate(len(ENGINES)) & waits)
+        for engine in ENGINES:
+            tokens = Signal(TOKEN_BITS, name=f"tokens_{engine.name.lower()}")
+            m.d.sync += tokens.eq(tokens + self.push[engine] - take[engine])
+            with m.If(self.clear):
+                m.d.sync += tokens.eq(0)
+            m.d.comb += present[engine].eq(tokens != 0)
+
+        satisfied = (waits & ~present) == 0
+        m.d.comb += [
+            queue.w_data.eq(self.queue.payload.as_value()),
+            queue.w_en.eq(self.queue.valid),
+            self.queue.ready.eq(queue.w_rdy),
+            self.work.payload.eq(head),
+            self.work.valid.eq(queue.r_rdy & satisfied & ~self.clear),
+            queue.r_en.eq(self.work.ready & satisfied & ~self.clear),
+            self.blocked.eq(queue.r_rdy & ~satisfied),
+            self.empty.eq(~queue.r_rdy),
+        ]
+        return m
