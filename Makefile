@@ -1,0 +1,54 @@
+# The commands of the project; each makes what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help:            ## list the commands
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 16
+
+# The machine must have python3 >= 3.10 with venv, and perl; without a C++ compiler the ziglang wheel is installed.
+preflight:
+	@command -v $(PYTHON) >/dev/null || { echo "hwacc: error: $(PYTHON) not found: install Python 3.10 or newer, or name one with PYTHON=" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "hwacc: error: $(PYTHON) is older than 3.10: install a newer one, or name one with PYTHON=" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "hwacc: error: $(PYTHON) has no venv: install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@command -v perl >/dev/null || { echo "hwacc: error: perl not found, which Verilator needs: install it (Debian: apt install perl)" >&2; exit 1; }
+
+CXX_EXTRA := $(shell command -v "$${CXX:-g++}" >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1 || echo ,cxx)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | preflight
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "hwacc: installing the pinned dependencies into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo$(CXX_EXTRA)]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | preflight
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "hwacc: installing the pinned dependencies into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev$(CXX_EXTRA)]'
+	@touch $@ $(VENV)/.demo
+
+venv: $(VENV)/.dev  ## install everything that development needs into .venv
+
+demo: $(VENV)/.demo  ## classify a picture on the simulated accelerator
+	@$(BIN)/hwacc run examples/models/image_classification.tflite --input examples/pictures/chelsea.png --device sim --check
+
+test: $(VENV)/.dev  ## run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+sim: $(VENV)/.dev  ## run the cocotb benches on Verilator
+	@$(BIN)/python -m hwacc.sim.bench
+
+check: $(VENV)/.dev  ## format, lint, types, generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m hwacc.pages --check
+
+docs: $(VENV)/.dev  ## write the generated pages
+	@$(BIN)/python -m hwacc.pages
+
+clean:           ## remove what was built here
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+.PHONY: help preflight venv demo test sim check docs clean
