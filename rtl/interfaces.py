@@ -23,13 +23,17 @@ def burst_layout(config: ArrayConfig) -> data.StructLayout:
     return data.StructLayout({"addr": config.address_bits, "len": 8})
 
 
+def read_beat_layout(config: ArrayConfig) -> data.StructLayout:
+    """One beat of a read burst; ``last`` marks the burst's last one."""
+    return data.StructLayout({"data": config.bus_bytes * 8, "error": 1, "last": 1})
+
+
 def read_port(config: ArrayConfig) -> wiring.Signature:
     """Memory reads as an engine sees them: bursts out, beats in, in order.
 
     An engine that has issued a burst must take all of its beats.
     """
-    beat = data.StructLayout({"data": config.bus_bytes * 8, "error": 1, "last": 1})
-    return wiring.Signature({"ar": Out(stream.Signature(burst_layout(config))), "r": In(stream.Signature(beat))})
+    return wiring.Signature({"ar": Out(stream.Signature(burst_layout(config))), "r": In(stream.Signature(read_beat_layout(config)))})
 
 
 def write_port(config: ArrayConfig) -> wiring.Signature:

@@ -1,0 +1,62 @@
+"""Reads of many beats as AXI bursts."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.interfaces import burst_layout
+
+PAGE_BYTES = 4096
+"""No AXI burst crosses a multiple of this (AMBA AXI specification, "Address structure")."""
+MORE_BITS = 16
+
+
+def request_layout(config: ArrayConfig) -> data.StructLayout:
+    """Consecutive beats: the index of the first one (its address over ``bus_bytes``), and how many ``more`` follow it."""
+    return data.StructLayout({"beat": config.address_bits - exact_log2(config.bus_bytes), "more": MORE_BITS})
+
+
+class BurstSplitter(wiring.Component):
+    """Cuts requests into bursts that AXI allows: at most 256 beats, none across a 4 KiB boundary.
+
+    Cuts are at multiples of 256 beats or of 4 KiB, whichever comes first, so a cut takes no adder: up to the next
+    multiple there are as many beats as the inverted index says. One burst a cycle, also from one request to the next.
+
+    Latency: the first burst comes the cycle after its request. ``drop`` discards a request, but a burst that is offered
+    stays until it is taken, as AXI demands.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        self.index_bits = min(8, exact_log2(PAGE_BYTES // config.bus_bytes))
+        super().__init__(
+            {
+                "requests": In(stream.Signature(request_layout(config))),
+                "bursts": Out(stream.Signature(burst_layout(config))),
+                "drop": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        left = Signal(request_layout(self.config), reset_less=True)
+        active, fits = Signal(), Signal()
+        index, above = left.beat[: self.index_bits], left.beat[self.index_bits :]
+        length = Signal(self.index_bits)
+        m.d.comb += [
+            fits.eq(left.more <= ~index),
+            length.eq(Mux(fits, left.more, ~index)),
+            self.bursts.valid.eq(active),
+            self.bursts.payload.addr.eq(left.beat << exact_log2(self.config.bus_bytes)),
+            self.bursts.payload.len.eq(length),
+            self.requests.ready.eq((~active | (self.bursts.ready & fits)) & ~self.drop),
+        ]
+        with m.If(self.bursts.ready):
+            m.d.sync += [left.beat.eq(Cat(index & 0, above + 1)), left.more.eq(left.more - length - 1)]
+            with m.If(fits | self.drop):
+                m.d.sync += active.eq(0)
+        with m.If(self.requests.valid & self.requests.ready):
+            m.d.sync += [left.eq(self.requests.payload), active.eq(1)]
+        return m
