@@ -1,0 +1,141 @@
+"""One accelerator: opened by name, given streams, asked for completions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwacc import csr, isa
+from hwacc.config import ArrayConfig
+from hwacc.driver.buffers import Allocator, DeviceBuffer
+from hwacc.driver.completion import Completion
+from hwacc.driver.devices import open_transport
+from hwacc.driver.queue import SubmissionQueue
+from hwacc.driver.registers import Registers
+from hwacc.driver.submission import Submission
+from hwacc.driver.transport import Transport
+from hwacc.errors import ConfigError, DeviceError
+from hwacc.stream import Stream
+
+DEFAULT_RING_LOG2 = 10
+
+
+class Device:
+    """An open accelerator. Close it, or use it as a context manager.
+
+    config
+        The configuration that the device publishes in its registers.
+    registers
+        Handles by name, such as ``device.registers["RING_TAIL"].read()``.
+    transport
+        The way to it.
+    """
+
+    def __init__(self, transport: Transport, name: str = "device", *, ring_log2: int = DEFAULT_RING_LOG2) -> None:
+        self.name = name
+        self.transport = transport
+        self.registers = Registers(transport)
+        self.config = _identify(self.registers, name)
+        self._allocator = Allocator(transport.memory_base, transport.memory_size)
+        self._queue = SubmissionQueue(transport, self.registers, self._allocator, ring_log2=ring_log2, name=name)
+
+    @classmethod
+    def open(cls, name: str, config: ArrayConfig, *, ring_log2: int = DEFAULT_RING_LOG2, **options: Any) -> Device:
+        """Opens the device called ``name`` (see :mod:`hwacc.driver.devices`) and checks that it is ``config``.
+
+        ``options`` go to the device's factory. Raises :class:`DeviceError` for an unknown device or option,
+        :class:`ConfigError` if the device is of another configuration or speaks another descriptor format.
+        """
+        transport = open_transport(name, config, **options)
+        try:
+            device = cls(transport, name, ring_log2=ring_log2)
+            device.require(config)
+        except BaseException:
+            transport.close()
+            raise
+        return device
+
+    def require(self, config: ArrayConfig) -> None:
+        """Raises :class:`ConfigError`, saying what differs, unless the device is ``config``."""
+        if self.config != config:
+            raise ConfigError(f"device {self.name!r} has another configuration than wanted: {config.difference(self.config)}")
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of device memory that nobody holds."""
+        return self._allocator.free_bytes
+
+    @property
+    def counts_cycles(self) -> bool:
+        """Whether cycles and counters of a :class:`Completion` mean anything."""
+        return self.transport.cycles is not None
+
+    def allocate(self, size: int) -> DeviceBuffer:
+        """``size`` bytes of device memory; raises :class:`DeviceError` when there is no room."""
+        return DeviceBuffer(self.transport, self._allocator, size)
+
+    def place(self, array: NDArray[Any]) -> DeviceBuffer:
+        """A new buffer that holds a copy of ``array``."""
+        buffer = self.allocate(array.nbytes)
+        buffer.write(np.ascontiguousarray(array))
+        return buffer
+
+    def set_time_limit(self, cycles: int) -> None:
+        """Most cycles of each later submission, held by the device itself; 0 is no limit."""
+        self.registers["TIME_LIMIT"].write(cycles)
+
+    def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer]) -> Submission:
+        """Starts a stream whose slots are ``buffers``, and returns at once.
+
+        Raises :class:`ConfigError` if the stream was made for another configuration, :class:`DeviceError` if a
+        buffer is too small, :class:`hwacc.errors.StreamError` if their number is wrong.
+        """
+        if stream.config_hash != self.config.hash:
+            raise ConfigError(
+                f"the stream was compiled for configuration {stream.config_hash:#010x}, device {self.name!r} is "
+                f"{self.config.hash:#010x} ({self.config.rows}×{self.config.cols}); compile it for this device"
+            )
+        descriptors = stream.relocated([buffer.address for buffer in buffers])
+        for slot, buffer in zip(stream.slots, buffers):
+            if buffer.size < slot.size:
+                raise DeviceError(f"buffer {slot.name!r} of the stream needs {slot.size} bytes, not {buffer.size}")
+        return self._queue.launch(descriptors)
+
+    def run(
+        self, stream: Stream, buffers: Sequence[DeviceBuffer], *, max_cycles: int | None = None, seconds: float | None = None
+    ) -> Completion:
+        """Submits and waits, with limits as in :meth:`Submission.wait`."""
+        return self.submit(stream, buffers).wait(max_cycles=max_cycles, seconds=seconds)
+
+    def reset(self) -> bool:
+        """Resets the device, dropping what is outstanding; whether it came back."""
+        return self._queue.reset()
+
+    def close(self) -> None:
+        """Gives the device back; may be called twice."""
+        self.transport.close()
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _identify(registers: Registers, name: str) -> ArrayConfig:
+    """The configuration that the device publishes; raises if it is not HWACC or speaks another descriptor format."""
+    found = registers["ID"].read()
+    if found != csr.MAGIC:
+        raise DeviceError(f"device {name!r} is not HWACC: its ID register reads {found:#010x}, not {csr.MAGIC:#010x}")
+    version = registers["ISA_VERSION"].read()
+    if version != isa.VERSION:
+        raise ConfigError(f"device {name!r} speaks descriptor format {version}, this driver {isa.VERSION}; rebuild one of them")
+    read = {register.name: registers[register.name].read() for register in csr.REGISTERS if register.access is csr.Access.CONSTANT}
+    config = csr.config_from_constants(read)
+    if config.hash != read["CONFIG_HASH"]:
+        raise ConfigError(f"device {name!r} publishes sizes that do not match its hash {read['CONFIG_HASH']:#010x}; rebuild it")
+    return config

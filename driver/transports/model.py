@@ -1,0 +1,134 @@
+"""The bit-exact model behind the same registers and ring as the hardware.
+
+Nothing here knows time: a submission runs to its end within one
+:meth:`ModelTransport.advance`. TIME_LIMIT therefore never strikes, and all
+cycle counts are 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwacc import csr, isa
+from hwacc.config import ArrayConfig
+from hwacc.driver.completion import Completion
+from hwacc.driver.transport import Bytes
+from hwacc.driver.transports.functional import FunctionalModel
+from hwacc.driver.transports.register_file import RegisterFile
+from hwacc.driver.window import MappedWindow
+from hwacc.errors import DeviceError
+
+DEFAULT_MEMORY_BYTES = 64 * 2**20
+
+
+def missing() -> str | None:
+    """The model needs nothing beyond NumPy."""
+    return None
+
+
+def open_model(config: ArrayConfig, *, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> ModelTransport:
+    """A model with ``memory_bytes`` of memory at address 0."""
+    return ModelTransport(config, memory_bytes)
+
+
+class ModelTransport:
+    """A :class:`hwacc.driver.transport.Transport` that executes descriptors with :class:`FunctionalModel`."""
+
+    def __init__(self, config: ArrayConfig, memory_bytes: int) -> None:
+        if memory_bytes > 1 << config.address_bits:
+            raise DeviceError(f"{memory_bytes} bytes of memory need more than {config.address_bits} address bits; ask for less")
+        self.config = config
+        self._window = MappedWindow(np.zeros(memory_bytes, np.uint8))
+        self._model = FunctionalModel(config)
+        self._registers = RegisterFile(csr.constants(config), on_pulse=self._pulse)
+        self._taken: list[bytes] = []
+
+    @property
+    def memory_base(self) -> int:
+        """First address of the memory."""
+        return 0
+
+    @property
+    def memory_size(self) -> int:
+        """Bytes of memory."""
+        return self._window.memory.size
+
+    @property
+    def memory(self) -> Bytes:
+        """The model's memory itself."""
+        return self._window.memory
+
+    @property
+    def cycles(self) -> None:
+        """The model counts no cycles."""
+        return None
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """See :class:`hwacc.driver.transport.Transport`."""
+        return self._window.read(address, size)
+
+    def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray[Any]) -> None:
+        """See :class:`hwacc.driver.transport.Transport`."""
+        self._window.write(address, data)
+
+    def csr_read(self, name: str) -> int:
+        """The register's value."""
+        return self._registers.read(name)
+
+    def csr_write(self, name: str, value: int) -> None:
+        """Writes a register as its access says."""
+        self._registers.write(name, value)
+
+    def advance(self, max_cycles: int) -> bool:
+        """Takes every descriptor in the ring, executing each submission whose END is there; whether the interrupt is high."""
+        while not self._interrupt and (raw := self._take()) is not None:
+            self._taken.append(raw)
+            if raw[0] == isa.END.code:
+                self._finish()
+        return self._interrupt
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    @property
+    def _interrupt(self) -> bool:
+        return bool(self._registers["IRQ_STATUS"] & self._registers["IRQ_ENABLE"])
+
+    def _pulse(self, name: str, value: int) -> None:
+        if name == "CONTROL" and csr.BY_NAME["CONTROL"].field("reset").get(value):
+            self._registers["RING_HEAD"] = self._registers["RING_TAIL"]
+            self._registers["STATUS"] = 0
+            self._taken.clear()
+
+    def _take(self) -> bytes | None:
+        """The next descriptor of the ring; None if it is empty."""
+        head = self._registers["RING_HEAD"]
+        if head == self._registers["RING_TAIL"]:
+            return None
+        base = self._registers["RING_BASE_LO"] | self._registers["RING_BASE_HI"] << 32
+        slot = head % (1 << self._registers["RING_LOG2"])
+        self._registers["RING_HEAD"] = csr.BY_NAME["RING_HEAD"].field("value").get(head + 1)
+        self._registers["STATUS"] = 1
+        return self._window.read(base + slot * isa.DESCRIPTOR_BYTES, isa.DESCRIPTOR_BYTES)
+
+    def _finish(self) -> None:
+        *body, last = self._taken
+        self._taken = []
+        end = isa.decode(last)
+        completion = self._execute(body, end["tag"])
+        self._window.write(end["address"], completion.to_bytes())
+        self._registers["STATUS"] = 0
+        self._registers["LAST_STATUS"] = completion.status
+        self._registers["SUBMISSIONS"] = (self._registers["SUBMISSIONS"] + 1) % (1 << 32)
+        self._registers["IRQ_STATUS"] = 1 << csr.BY_NAME["IRQ_STATUS"].field("completion").low
+
+    def _execute(self, body: list[bytes], tag: int) -> Completion:
+        outcome = self._model.execute(self._window.memory, body)
+        counters: dict[str, Any] = {field.name: 0 for field in fields(Completion)}
+        counters |= {"bytes_read": outcome.counts.bytes_read, "bytes_written": outcome.counts.bytes_written}
+        said = {"tag": tag, "status": outcome.status, "engine": outcome.engine, "descriptor": outcome.descriptor}
+        return Completion(**{**counters, **said})
