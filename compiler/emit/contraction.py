@@ -1,0 +1,82 @@
+"""Reads a tensor-level operation: what the planner is to plan, and the constants that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwacc.compiler.constants import constant_array
+from hwacc.compiler.dialects.hwacc import CONV2D
+from hwacc.compiler.emit.pack import pack_bias, pack_parameters
+from hwacc.compiler.emit.spec import ContractionSpec
+from hwacc.config import ArrayConfig
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """A planner's specification, and the content of its bias and parameters buffers."""
+
+    spec: ContractionSpec
+    packed: dict[str, NDArray[Any]]
+
+
+def read_contraction(op: ir.Operation, config: ArrayConfig) -> Contraction:
+    """The contraction that ``hwacc.conv2d`` or ``hwacc.gemm`` is; a bias of zeros is left out."""
+    bias = required_constant(op, 2)
+    epilogue, packed = read_epilogue(op, config)
+    has_bias = bool(bias.any())
+    if has_bias:
+        packed["bias"] = pack_bias(bias, config)
+    geometry = convolution_geometry(op) if op.name == CONV2D else product_geometry(op)
+    return Contraction(ContractionSpec(**geometry, **epilogue, has_bias=has_bias), packed)
+
+
+def required_constant(op: ir.Operation, index: int) -> NDArray[Any]:
+    """The constant operand ``index``; the verifier has seen that it is one."""
+    array = constant_array(op.operands[index])
+    assert array is not None, f"operand {index} of {op.name} is not constant"
+    return array
+
+
+def convolution_geometry(op: ir.Operation) -> dict[str, Any]:
+    """Sizes of a convolution as the planner names them."""
+    batch, height, width, channels = list(op.operands[0].type.shape)
+    out_channels, kernel_h, kernel_w, _ = list(op.operands[1].type.shape)
+    return {
+        "batch": batch,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "kernel_h": kernel_h,
+        "kernel_w": kernel_w,
+        "out_channels": out_channels,
+        "stride": tuple(op.attributes["strides"]),
+        "dilation": tuple(op.attributes["dilations"]),
+        "padding": tuple(op.attributes["padding"]),
+        "pad_value": op.attributes["pad_value"].value,
+    }
+
+
+def product_geometry(op: ir.Operation) -> dict[str, Any]:
+    """Sizes of a matrix product: a 1×1 convolution over one row of M pixels."""
+    rows, channels = list(op.operands[0].type.shape)
+    layout = "kn" if op.attributes["weights_kn"].value else "nk"
+    return {"width": rows, "channels": channels, "out_channels": list(op.results[0].type.shape)[1], "weights_layout": layout}
+
+
+def read_epilogue(op: ir.Operation, config: ArrayConfig) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The requantisation as the planner names it, and the parameters buffer where it has one."""
+    if len(op.operands) == 3:
+        return {"output": "int32"}, {}
+    epilogue = {name: op.attributes[name].value for name in ("zero_point", "clamp_min", "clamp_max")}
+    epilogue |= {"output": "int8", "double_round": bool(op.attributes["double_round"].value)}
+    multiplier, shift = np.broadcast_arrays(required_constant(op, 3), required_constant(op, 4))
+    if multiplier.size == 1:
+        return {**epilogue, "multiplier": int(multiplier[0]), "shift": int(shift[0])}, {}
+    return {**epilogue, "per_channel": True}, {"parameters": pack_parameters(multiplier, shift, config)}

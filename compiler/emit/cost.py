@@ -1,0 +1,77 @@
+"""Cycles that descriptors take: what the planner believes, in one place.
+
+The constants describe the engines of ``rtl/`` with a memory that answers after
+32 cycles. They need not be exact: they rank plans and order descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from math import gcd
+
+from hwacc import isa
+from hwacc.config import ArrayConfig
+from hwacc.isa import Engine
+
+MEMORY_LATENCY = 32
+START = 2 * MEMORY_LATENCY
+"""From the doorbell until the first engine works: fetching the first descriptors."""
+END = 2 * MEMORY_LATENCY
+"""From the last STORE until the completion record is in memory."""
+COMPUTE_OVERHEAD = 2
+STORE_OVERHEAD = 4
+
+
+def fetch_cycles(config: ArrayConfig) -> int:
+    """Cycles in which the memory delivers a descriptor and nothing else."""
+    return -(-isa.DESCRIPTOR_BYTES // config.bus_bytes)
+
+
+def settle_cycles(producer: Engine, consumer: Engine, config: ArrayConfig) -> int:
+    """From the cycle in which ``producer`` can begin its next descriptor until ``consumer`` gets the token of this one."""
+    if producer is Engine.LOAD:
+        return MEMORY_LATENCY + 8
+    if producer is Engine.COMPUTE and consumer is Engine.STORE:
+        return 2 * config.rows + config.cols + 8
+    if producer is Engine.STORE and consumer is Engine.LOAD:
+        return MEMORY_LATENCY + 16
+    return 4
+
+
+def load_cycles(fields: Mapping[str, int], config: ArrayConfig) -> int:
+    """A LOAD with these fields: a cycle for each beat, of each run on its own; what padding saves is not counted."""
+    dims = range(1, isa.LOAD_DIMS + 1)
+    counts = [fields.get(f"count{dim}", 1) for dim in dims]
+    runs = counts[0] * counts[1] * counts[2] * counts[3]
+    strides = [fields.get(f"stride{dim}", 0) for dim, count in zip(dims, counts) if count > 1]
+    grid = gcd(config.bus_bytes, *strides)
+    return 1 + -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes) // config.bus_bytes)
+
+
+@lru_cache(maxsize=4096)
+def _beats_times_bus(run: int, offset: int, grid: int, bus: int) -> int:
+    """Mean beats of a run, times ``bus``: starts are at ``offset`` modulo ``grid``, else anywhere."""
+    starts = range(offset, bus, grid)
+    return sum(-(-(start + run) // bus) for start in starts) * bus // len(starts)
+
+
+def tile_cycles(k: int, across: bool, config: ArrayConfig) -> int:
+    """A tile of the array with a reduction of ``k``; ``across``: neither operand is k-contiguous."""
+    steps = k if across else -(-k // config.word_bytes) * config.word_bytes
+    return max(steps, config.rows)
+
+
+def compute_cycles(m: int, n: int, k: int, config: ArrayConfig) -> int:
+    """A COMPUTE of m × n × k with a k-contiguous west operand."""
+    return COMPUTE_OVERHEAD + -(-m // config.rows) * -(-n // config.cols) * tile_cycles(k, False, config)
+
+
+def store_cycles(rows: int, n: int, element: int, stride: int, config: ArrayConfig) -> int:
+    """A STORE of ``rows`` × ``n`` elements, rows ``stride`` bytes apart: an accumulator word or a beat a cycle."""
+    length = n * element
+    words = rows * -(-n // config.cols)
+    if stride == length:
+        return STORE_OVERHEAD + max(words, -(-rows * length // config.bus_bytes))
+    beats = rows * (_beats_times_bus(length, 0, gcd(config.bus_bytes, stride), config.bus_bytes) / config.bus_bytes)
+    return STORE_OVERHEAD + max(words, int(beats))

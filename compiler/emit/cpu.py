@@ -1,0 +1,82 @@
+"""From a task's function to code for the CPU: text in MLIR's LLVM dialect.
+
+Everything here is upstream's: fusion, bufferization, loops, LLVM. The entry
+point takes one bare pointer for each buffer, inputs first, outputs last; all
+are row-major with the static shapes that the program states. Temporaries are
+freed before it returns. Nothing but the C library is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwacc.compiler.context import source_name
+from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
+from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
+from hwacc.compiler.transforms.destination_style import DestinationStyle
+from hwacc.compiler.transforms.passes import Step, run_passes
+from hwacc.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+ENTRY = "entry"
+"""Symbol of the entry point."""
+
+TO_LOOPS: tuple[Step, ...] = (
+    ArrayToLinalg(),
+    "func.func(tosa-to-arith{include-apply-rescale=true})",
+    "linalg-fuse-elementwise-ops",
+    "canonicalize",
+    "cse",
+    DestinationStyle(),
+    "eliminate-empty-tensors",
+    "func.func(empty-tensor-to-alloc-tensor)",
+    "one-shot-bufferize",
+    "canonicalize",
+    "cse",
+    "buffer-deallocation-pipeline",
+    CopiesToLinalg(),
+    "func.func(convert-linalg-to-loops)",
+)
+"""From linalg on tensors to loops over buffers."""
+
+TO_LLVM: tuple[Step, ...] = (
+    "fold-memref-alias-ops",
+    "expand-strided-metadata",
+    "lower-affine",
+    "canonicalize",
+    "cse",
+    "convert-scf-to-cf",
+    "func.func(arith-expand)",
+    "convert-math-to-llvm",
+    "convert-math-to-libm",
+    "convert-arith-to-llvm",
+    "convert-index-to-llvm",
+    "finalize-memref-to-llvm",
+    "convert-func-to-llvm{use-bare-ptr-memref-call-conv=true}",
+    "convert-cf-to-llvm",
+    "reconcile-unrealized-casts",
+    "canonicalize",
+)
+"""From loops to the LLVM dialect."""
+
+
+def cpu_code(function: ir.Operation) -> bytes:
+    """The code of one task; raises :class:`ModelError` naming the task where upstream cannot lower it."""
+    from mlir import ir
+
+    module = ir.Module.create(function.location)
+    with ir.InsertionPoint(module.body):
+        entry = function.clone().operation
+    for name in list(entry.attributes):
+        if name.startswith("hwacc."):
+            del entry.attributes[name]
+    entry.attributes["sym_name"] = ir.StringAttr.get(ENTRY, function.context)
+    entry.attributes["sym_visibility"] = ir.StringAttr.get("public", function.context)
+    try:
+        run_passes(module, (*TO_LOOPS, *TO_LLVM))
+    except ModelError as error:
+        name = function.attributes["sym_name"].value
+        raise ModelError(f"task {name} ({source_name(function.location)}) has no CPU code: {error}") from None
+    return str(module).encode()

@@ -1,0 +1,92 @@
+"""Operand panels: which accesses bring a block of an operand into its buffer, line by line.
+
+The west operand is always k-contiguous: a line is an output pixel, its bytes
+are (kernel_h, kernel_w, channels) as the convolution meets them in the NHWC
+picture, so no im2col copy exists anywhere. A line begins on a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hwacc.compiler.emit.access import Access, Loop, Picture, boxes
+from hwacc.compiler.emit.spec import ContractionSpec
+from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
+
+Range = tuple[int, int]
+"""First and end."""
+
+
+def line_words(length: int, config: ArrayConfig) -> int:
+    """Operand words from one line of ``length`` bytes to the next."""
+    return -(-length // config.word_bytes)
+
+
+def west_accesses(spec: ContractionSpec, config: ArrayConfig, pixels: Range, steps: Range) -> list[Access]:
+    """Output pixels (rows of the product) ``pixels`` and steps of k ``steps``, from local byte 0 on."""
+    line = line_words(steps[1] - steps[0], config) * config.word_bytes
+    if spec.is_matrix:
+        return [_lines(Picture(spec.k, spec.m), pixels, steps, line)]
+    return list(_window_accesses(spec, pixels, steps, line))
+
+
+def north_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range, steps: Range) -> list[Access]:
+    """Output channels ``columns`` and steps of k ``steps`` of the weights, from local byte 0 on."""
+    across, along = (columns, steps) if spec.weights_layout == "nk" else (steps, columns)
+    picture = Picture(spec.k, spec.n) if spec.weights_layout == "nk" else Picture(spec.n, spec.k)
+    return [_lines(picture, across, along, line_words(along[1] - along[0], config) * config.word_bytes)]
+
+
+def bias_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:
+    """The bias of ``columns``: whole accumulator words, as far as the buffer goes."""
+    return [_table(spec, config, columns, INT32_BYTES)]
+
+
+def parameter_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:
+    """The requantisation parameters of ``columns``, likewise."""
+    return [_table(spec, config, columns, PARAMETER_BYTES)]
+
+
+def _table(spec: ContractionSpec, config: ArrayConfig, columns: Range, element: int) -> Access:
+    end = columns[0] + -(-(columns[1] - columns[0]) // config.cols) * config.cols
+    total = spec.padded_channels(config)
+    count = min(end, total) - columns[0]
+    return Access(Picture(total * element, 1), columns[0] * element, 0, count * element)
+
+
+def _lines(picture: Picture, rows: Range, span: Range, line: int) -> Access:
+    """Bytes ``span`` of ``rows``, ``line`` bytes apart in the target."""
+    loop = Loop(rows[1] - rows[0], y=1, local=line)
+    return Access(picture, span[0], rows[0], span[1] - span[0], (loop,))
+
+
+def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: int) -> Iterator[Access]:
+    """A convolution's windows: boxes of output pixels times boxes of kernel positions."""
+    # Neighbouring kernel columns are neighbours in memory, unless dilated: then one more loop takes them one by one.
+    apart = spec.dilation[1] > 1 and spec.kernel_w > 1
+    kernel = (spec.kernel_h, spec.kernel_w, spec.channels) if apart else (spec.kernel_h, 1, spec.kernel_w * spec.channels)
+    for images, rows, columns in boxes(*pixels, (spec.batch, spec.out_height, spec.out_width)):
+        for image in range(*images):
+            first = (image * spec.out_height + rows[0]) * spec.out_width + columns[0] - pixels[0]
+            for box in boxes(*steps, kernel):
+                start = (box[0][0] * kernel[1] + box[1][0]) * kernel[2] + box[2][0] - steps[0]
+                access = _window(spec, image, rows, columns, box, line)
+                yield replace(access, local=first * line + start)
+
+
+def _window(spec: ContractionSpec, image: int, rows: Range, columns: Range, box: tuple[Range, ...], line: int) -> Access:
+    """Windows of the pixels ``rows`` × ``columns`` of one image, restricted to a ``box`` of (kernel rows, kernel columns, bytes)."""
+    top, _, left, _ = spec.padding
+    row_bytes = spec.width * spec.channels
+    (kernel_row, kernel_row_end), (kernel_column, kernel_column_end), (first_byte, end_byte) = box
+    x = (columns[0] * spec.stride[1] - left + kernel_column * spec.dilation[1]) * spec.channels + first_byte
+    y = rows[0] * spec.stride[0] - top + kernel_row * spec.dilation[0]
+    loops = (
+        Loop(kernel_column_end - kernel_column, x=spec.dilation[1] * spec.channels, local=spec.channels),
+        Loop(kernel_row_end - kernel_row, y=spec.dilation[0], local=spec.kernel_w * spec.channels),
+        Loop(columns[1] - columns[0], x=spec.stride[1] * spec.channels, local=line),
+        Loop(rows[1] - rows[0], y=spec.stride[0], local=spec.out_width * line),
+    )
+    picture = Picture(row_bytes, spec.height, image * spec.height * row_bytes)
+    return Access(picture, x, y, end_byte - first_byte, loops, pad=spec.pad_value)

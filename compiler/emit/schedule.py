@@ -1,0 +1,86 @@
+"""Operations with their dependencies, turned into a descriptor stream.
+
+Whoever builds a schedule says which earlier operations an operation needs.
+From that follow the tokens, and an estimate of when each operation starts;
+sorted by that time, the stream gives every engine its work in time although
+the queues in front of the engines are short. Because an operation starts after
+those that it needs, executing the stream one descriptor after the other is
+also right, whatever the length of the queues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hwacc import isa
+from hwacc.compiler.emit import cost
+from hwacc.config import ArrayConfig
+from hwacc.isa import Engine
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A descriptor without tokens. ``slot`` is the buffer that its address refers to; ``start`` and ``end`` are cycles."""
+
+    op: isa.Op
+    values: Mapping[str, int]
+    slot: int | None
+    after: tuple[int, ...]
+    start: int
+    end: int
+
+
+class Schedule:
+    """Operations in the order in which each engine is to execute its own."""
+
+    def __init__(self, config: ArrayConfig) -> None:
+        self.config = config
+        self.operations: list[Operation] = []
+        self._free = dict.fromkeys((Engine.LOAD, Engine.COMPUTE, Engine.STORE), cost.START)
+        self._fetch = cost.fetch_cycles(config)
+
+    @property
+    def cycles(self) -> int:
+        """Estimate for the whole, from the doorbell to the completion record."""
+        return max(self._free.values()) + cost.END
+
+    def add(self, op: isa.Op, values: Mapping[str, int], *, cycles: int, slot: int | None = None, after: Iterable[int | None] = ()) -> int:
+        """Appends an operation that needs the operations ``after``; returns its number."""
+        needed = tuple(number for number in after if number is not None and self.operations[number].op is not op)
+        start = max([self._free[op.engine], *(self._reaches(number, op.engine) for number in needed)])
+        self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
+        self._free[op.engine] = start + cycles
+        self.operations.append(Operation(op, values, slot, needed, start, start + cycles))
+        return len(self.operations) - 1
+
+    def finished(self) -> list[tuple[isa.Descriptor, int | None]]:
+        """Descriptors with tokens, and their slots, in the order of the stream."""
+        tokens = self._tokens()
+        order = sorted(range(len(self.operations)), key=lambda number: (self.operations[number].start, number))
+        return [
+            (isa.describe(operation.op, **operation.values, **tokens[number]), operation.slot)
+            for number, operation in ((number, self.operations[number]) for number in order)
+        ]
+
+    def _reaches(self, number: int, consumer: Engine) -> int:
+        producer = self.operations[number]
+        return producer.end + cost.settle_cycles(producer.op.engine, consumer, self.config)
+
+    def _tokens(self) -> list[dict[str, int]]:
+        """Token fields of each operation.
+
+        Engines work in order, so an operation waits for the newest that it needs of each other engine, and not even for
+        that if an earlier one of its engine did. Thus tokens are taken in the order in which they are pushed, and all are taken.
+        """
+        tokens: list[dict[str, int]] = [{} for _ in self.operations]
+        newest: dict[tuple[Engine, Engine], int] = {}
+        for number, operation in enumerate(self.operations):
+            consumer = operation.op.engine
+            for needed in sorted(operation.after, reverse=True):
+                producer = self.operations[needed].op.engine
+                if needed > newest.get((producer, consumer), -1):
+                    newest[producer, consumer] = needed
+                    tokens[number][f"wait_{producer.name.lower()}"] = 1
+                    tokens[needed][f"signal_{consumer.name.lower()}"] = 1
+        return tokens

@@ -1,0 +1,141 @@
+"""What the array is to compute: one contraction, from memory to memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
+from hwacc.errors import ModelError
+from hwacc.stream import Slot
+
+WEIGHTS_LAYOUTS = ("nk", "kn")
+OUTPUTS = ("int8", "int32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractionSpec:
+    """A convolution, and with it every GEMM: int8 NHWC input by int8 weights, plus bias, as int32 or requantised to int8.
+
+    A GEMM M×K by K×N is ``batch=1, height=1, width=M, channels=K`` with a 1×1 kernel, see :meth:`gemm`.
+
+    stride, dilation
+        Of (height, width).
+    padding
+        (top, bottom, left, right), filled with ``pad_value``, the input's zero point.
+    weights_layout
+        ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
+    per_channel
+        The output's multiplier and shift come from the parameters buffer, not from ``multiplier`` and ``shift``.
+    multiplier, shift, double_round, zero_point, clamp_min, clamp_max
+        As in :func:`hwacc.reference.requantise`; int8 output only.
+
+    Raises :class:`ModelError` for sizes that make no sense.
+    """
+
+    batch: int = 1
+    height: int = 1
+    width: int
+    channels: int
+    kernel_h: int = 1
+    kernel_w: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    pad_value: int = 0
+    out_channels: int
+    weights_layout: str = "nk"
+    has_bias: bool = False
+    output: str = "int32"
+    per_channel: bool = False
+    multiplier: int = 1 << 30
+    shift: int = 30
+    double_round: bool = False
+    zero_point: int = 0
+    clamp_min: int = -128
+    clamp_max: int = 127
+
+    def __post_init__(self) -> None:
+        sizes = ("batch", "height", "width", "channels", "kernel_h", "kernel_w", "out_channels")
+        for name, value in [(name, getattr(self, name)) for name in sizes] + [
+            ("stride", min(self.stride)),
+            ("dilation", min(self.dilation)),
+        ]:
+            if value < 1:
+                raise ModelError(f"{name} of a contraction must be at least 1, not {value}")
+        if min(self.padding) < 0:
+            raise ModelError(f"padding of a contraction must not be negative, not {self.padding}")
+        for name, value, known in (("weights_layout", self.weights_layout, WEIGHTS_LAYOUTS), ("output", self.output, OUTPUTS)):
+            if value not in known:
+                raise ModelError(f"{name} of a contraction must be one of {', '.join(known)}, not {value!r}")
+        if min(self.out_height, self.out_width) < 1:
+            raise ModelError(f"a kernel of {self.kernel_h}×{self.kernel_w} does not fit into {self.height}×{self.width} with its padding")
+
+    @classmethod
+    def gemm(
+        cls, m: int, n: int, k: int, *, weights_layout: str = "kn", output: str = "int32", has_bias: bool = False, **epilogue: int
+    ) -> ContractionSpec:
+        """[M][K] by ``weights_layout``; ``epilogue`` are the fields of the requantisation."""
+        sizes = {"width": m, "channels": k, "out_channels": n}
+        return cls(**sizes, **epilogue, weights_layout=weights_layout, output=output, has_bias=has_bias)  # type: ignore[arg-type]
+
+    @property
+    def out_height(self) -> int:
+        """Rows of the output picture."""
+        top, bottom, _, _ = self.padding
+        return (self.height + top + bottom - self.dilation[0] * (self.kernel_h - 1) - 1) // self.stride[0] + 1
+
+    @property
+    def out_width(self) -> int:
+        """Columns of the output picture."""
+        _, _, left, right = self.padding
+        return (self.width + left + right - self.dilation[1] * (self.kernel_w - 1) - 1) // self.stride[1] + 1
+
+    @property
+    def m(self) -> int:
+        """Rows of the product: output pixels."""
+        return self.batch * self.out_height * self.out_width
+
+    @property
+    def n(self) -> int:
+        """Columns of the product: output channels."""
+        return self.out_channels
+
+    @property
+    def k(self) -> int:
+        """Length of the reduction."""
+        return self.kernel_h * self.kernel_w * self.channels
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        return self.m * self.n * self.k
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of an output element."""
+        return 1 if self.output == "int8" else INT32_BYTES
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether requantisation parameters are read from memory."""
+        return self.output == "int8" and self.per_channel
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the input is the west operand as it lies in memory: [M][K]."""
+        return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding)
+
+    def padded_channels(self, config: ArrayConfig) -> int:
+        """Output channels, rounded up to whole column tiles."""
+        return -(-self.n // config.cols) * config.cols
+
+    def slots(self, config: ArrayConfig) -> tuple[Slot, ...]:
+        """The buffers, in order; bias and parameters are there only if needed, padded to whole column tiles."""
+        sizes = {
+            "input": self.batch * self.height * self.width * self.channels,
+            "weights": self.n * self.k,
+            "bias": self.padded_channels(config) * INT32_BYTES if self.has_bias else 0,
+            "parameters": self.padded_channels(config) * PARAMETER_BYTES if self.has_parameters else 0,
+            "output": self.m * self.n * self.element_bytes,
+        }
+        return tuple(Slot(name, size) for name, size in sizes.items() if size)

@@ -1,0 +1,147 @@
+"""From the module of tasks to a program: buffers, constants, and the code of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from hwacc.compiler.constants import constant_array, dtype_name
+from hwacc.compiler.context import source_name
+from hwacc.compiler.dialects.hwacc import TENSOR_OPS
+from hwacc.compiler.emit.contraction import Contraction, read_contraction
+from hwacc.compiler.emit.cpu import ENTRY, cpu_code
+from hwacc.compiler.emit.machine import machine_function, stream_of
+from hwacc.compiler.emit.planner import plan
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, view_root
+from hwacc.compiler.transforms.partition import VIEWS
+from hwacc.compiler.transforms.passes import walk
+from hwacc.config import ArrayConfig
+from hwacc.errors import ModelError
+from hwacc.program import Buffer, Implementation, Program, Task
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+Progress = Callable[[str], None]
+"""Hears what is being compiled."""
+
+
+class ProgramBuilder:
+    """Builds a :class:`Program` from a module that ``form-tasks`` made.
+
+    ``machine`` is the module that receives the machine-level functions;
+    ``backends`` the ones for which array tasks get code, the array first.
+    """
+
+    def __init__(self, config: ArrayConfig, machine: ir.Module, backends: Collection[str], progress: Progress | None) -> None:
+        self.config = config
+        self.machine = machine
+        self.backends = backends
+        self.progress = progress or (lambda text: None)
+        self.buffers: list[Buffer] = []
+        self.constants: dict[int, NDArray[Any]] = {}
+        self.tasks: list[Task] = []
+        self._placed: dict[tuple[str, tuple[int, ...], bytes], int] = {}
+        self._home: dict[ir.Value, int] = {}
+
+    def build(self, module: ir.Module, name: str) -> Program:
+        """The program of that name."""
+        functions = {op.attributes["sym_name"].value: op for op in walk(module.operation, "func.func")}
+        block = functions["main"].regions[0].blocks[0]
+        for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
+            self._home[argument] = self.add_buffer(label, "input", argument.type)
+        returned = list(block.operations)[-1].operands
+        for value, label in zip(returned, end_names(functions["main"], OUTPUTS, len(returned))):
+            self._home[view_root(value)] = self.add_buffer(label, "output", value.type)
+        for op in block.operations:
+            self.visit(op.operation, functions)
+        return Program(name, self.config, tuple(self.buffers), tuple(self.tasks), self.constants)
+
+    def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:
+        """Takes in one operation of ``main``."""
+        if op.name == "arith.constant":
+            array = constant_array(op.results[0])
+            assert array is not None
+            self._home[op.results[0]] = self.add_constant(source_name(op.location) or "constant", array)
+        elif op.name in VIEWS:
+            self._home[op.results[0]] = self._home[op.operands[0]]
+        elif op.name == "func.call":
+            function = functions[op.attributes["callee"].value]
+            for position, result in enumerate(op.results):
+                if result not in self._home:
+                    label = function.attributes["sym_name"].value + (f".{position}" if len(op.results) > 1 else "")
+                    self._home[result] = self.add_buffer(label, "intermediate", result.type)
+            reads = tuple(self._home[value] for value in op.operands)
+            self.tasks.append(self.task(function, reads, tuple(self._home[value] for value in op.results)))
+
+    def add_buffer(self, name: str, role: str, shaped: ir.ShapedType) -> int:
+        """Adds a buffer for values of a tensor type; its index."""
+        dtype = dtype_name(shaped.element_type)
+        if dtype is None:
+            raise ModelError(f"{name} has elements of {shaped.element_type}, which no buffer can hold")
+        self.buffers.append(Buffer(name, role, dtype, tuple(shaped.shape)))
+        return len(self.buffers) - 1
+
+    def add_constant(self, name: str, array: NDArray[Any]) -> int:
+        """Places a constant, once for all that are equal; its index."""
+        key = array.dtype.name, array.shape, array.tobytes()
+        if key not in self._placed:
+            self.buffers.append(Buffer(name, "constant", array.dtype.name, array.shape))
+            self._placed[key] = len(self.buffers) - 1
+            self.constants[self._placed[key]] = array
+        return self._placed[key]
+
+    def task(self, function: ir.Operation, reads: tuple[int, ...], writes: tuple[int, ...]) -> Task:
+        """The task of one function, with code for each of its backends."""
+        name, kind, shape, reason = (attribute(function, key) for key in ("sym_name", "hwacc.kind", "hwacc.shape", "hwacc.reason"))
+        self.progress(name)
+        implementations: list[Implementation] = []
+        on_array = attribute(function, "hwacc.backend") == "hwacc"
+        if on_array and "hwacc" in self.backends:
+            try:
+                implementations.append(self.on_array(function, name, reads, writes))
+            except ModelError as error:
+                reason = str(error)
+        elif on_array:
+            reason = "compiled without the array"
+        if not implementations or "cpu" in self.backends:
+            implementations.append(Implementation("cpu", (*reads, *writes), cpu_code(function), ENTRY))
+        reads = tuple(dict.fromkeys(i for code in implementations for i in code.buffers if i not in writes))
+        macs = function.attributes["hwacc.macs"].value
+        return Task(name, kind, shape, macs, reads, writes, tuple(implementations), reason)
+
+    def on_array(self, function: ir.Operation, name: str, reads: tuple[int, ...], writes: tuple[int, ...]) -> Implementation:
+        """The stream of an array task; raises :class:`ModelError` where it does not fit the array."""
+        from mlir import ir
+
+        op = next(op for op in walk(function) if op.name in TENSOR_OPS)
+        contraction = read_contraction(op, self.config)
+        planned = plan(contraction.spec, self.config)
+        with ir.InsertionPoint(self.machine.body), function.location:
+            made = machine_function(name, contraction.spec.slots(self.config), planned.operations)
+        stream = stream_of(made, self.config)
+        buffers = self.slot_buffers(function, op, name, contraction, reads, writes)
+        return Implementation("hwacc", tuple(buffers[slot.name] for slot in stream.slots), stream.to_bytes())
+
+    def slot_buffers(
+        self, function: ir.Operation, op: ir.Operation, name: str, contraction: Contraction, reads: tuple[int, ...], writes: tuple[int, ...]
+    ) -> dict[str, int]:
+        """The program's buffer for each slot of an array task."""
+        arguments = list(function.regions[0].blocks[0].arguments)
+        buffers = {slot: reads[arguments.index(op.operands[position])] for position, slot in enumerate(("input", "weights"))}
+        packed = {slot: self.add_constant(f"{name}.{slot}", array) for slot, array in contraction.packed.items()}
+        return {**buffers, **packed, "output": writes[0]}
+
+
+def end_names(main: ir.Operation, key: str, count: int) -> list[str]:
+    """The names of the model's inputs or outputs; where it has none, ``input_0`` and so on."""
+    if key in main.attributes and len(main.attributes[key]) == count:
+        return [name.value for name in main.attributes[key]]
+    return [f"{key.removeprefix('hwacc.')[:-1]}_{i}" for i in range(count)]
+
+
+def attribute(function: ir.Operation, name: str) -> str:
+    """A string attribute."""
+    return str(function.attributes[name].value)

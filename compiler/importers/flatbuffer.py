@@ -1,0 +1,123 @@
+"""Reads a ``.tflite`` flatbuffer and converts it to TOSA, in a process of its own.
+
+Both the flatbuffer's Python classes and the TOSA converter believe what the
+file says: a damaged one makes them loop, ask for endless memory or abort. So
+the importer runs this file as a program, within limits of time and memory,
+and reads one JSON line from it::
+
+    python -m hwacc.compiler.importers.flatbuffer model.tflite out.mlir
+    {"quantise": {"tensor name": [scale, zero point]}}    or    {"error": "..."}
+
+Two things are done to the model before its conversion: shapes become static
+(the batch dimension is what the file holds, 1 as a rule), and each QUANTIZE of
+a float tensor is noted with its exact scale, of which TOSA keeps but a rounded
+reciprocal.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+IDENTIFIER = b"TFL3"
+MEMORY_LIMIT = 8 << 30
+"""Bytes of address space that the conversion may use."""
+
+
+def main() -> int:
+    """Converts ``argv[1]`` to TOSA text in ``argv[2]``; prints the JSON line."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        answer = convert(Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]))
+    except ModelFault as fault:
+        answer = {"error": str(fault)}
+    print(json.dumps(answer))  # noqa: T201  # the answer is this program's output
+    return 0
+
+
+class ModelFault(Exception):
+    """What is wrong with the file, in words."""
+
+
+def convert(data: bytes, output: Path) -> dict[str, Any]:
+    """Writes the TOSA module of the model in ``data`` to ``output``; raises :class:`ModelFault`."""
+    if data[4:8] != IDENTIFIER:
+        raise ModelFault(f"not a TensorFlow Lite model (bytes 4 to 7 are {data[4:8]!r}, not {IDENTIFIER!r})")
+    try:
+        model = unpack(data)
+        check(model)
+        scales = quantise_scales(model)
+        static = make_static(model)
+    except ModelFault:
+        raise
+    except Exception as error:  # the generated classes raise whatever the damage provokes
+        raise ModelFault(f"damaged TensorFlow Lite model ({type(error).__name__} while reading it)") from None
+    output.with_suffix(".tflite").write_bytes(static)
+    to_tosa(output.with_suffix(".tflite"), output)
+    return {"quantise": scales}
+
+
+def unpack(data: bytes) -> Any:
+    """The model as a tree of Python objects."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(data, 0)
+
+
+def check(model: Any) -> None:
+    """Refuses what the rest of the compiler cannot mean: no graph, or several."""
+    if not model.subgraphs or not model.subgraphs[0].tensors:
+        raise ModelFault("damaged TensorFlow Lite model (it has no graph)")
+    if len(model.subgraphs) > 1:
+        raise ModelFault(f"the model has {len(model.subgraphs)} subgraphs (control flow); only models with one are supported")
+    graph = model.subgraphs[0]
+    for index in [*graph.inputs, *graph.outputs]:
+        if not 0 <= index < len(graph.tensors):
+            raise ModelFault(f"damaged TensorFlow Lite model (tensor {index} is not there)")
+
+
+def quantise_scales(model: Any) -> dict[str, tuple[float, int]]:
+    """Scale and zero point of the result of each QUANTIZE that reads floats, by tensor name."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph, scales = model.subgraphs[0], {}
+    for op in graph.operators or []:
+        code = model.operatorCodes[op.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.QUANTIZE:
+            continue
+        source, result = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        if source.type == schema.TensorType.FLOAT32 and len(result.quantization.scale) == 1:
+            scales[result.name.decode()] = (float(result.quantization.scale[0]), int(result.quantization.zeroPoint[0]))
+    return scales
+
+
+def make_static(model: Any) -> bytes:
+    """The model again as a flatbuffer, without its ``shape_signature``, which says what may vary."""
+    import flatbuffers
+
+    for tensor in model.subgraphs[0].tensors:
+        tensor.shapeSignature = None
+        if tensor.shape is not None and any(size < 0 for size in tensor.shape):
+            raise ModelFault(f"tensor {tensor.name.decode(errors='replace')} has a negative size")
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def to_tosa(model: Path, output: Path) -> None:
+    """Runs the converter; raises :class:`ModelFault` with its first complaint."""
+    from tosa_converter_for_tflite import TosaConverterDebugInfo, TosaConverterOutputFormat, tflite_flatbuffer_to_tosa_mlir
+
+    try:
+        tflite_flatbuffer_to_tosa_mlir(str(model), str(output), TosaConverterOutputFormat.Text, TosaConverterDebugInfo.Enable)
+    except Exception as error:  # the converter's own exception types are not exported
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ModelFault(f"cannot be converted to TOSA: {lines[0] if lines else type(error).__name__}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

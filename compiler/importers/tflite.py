@@ -1,0 +1,150 @@
+"""Imports a ``.tflite`` model: TensorFlow Lite → TOSA → linalg, bit-exactly.
+
+The conversion to TOSA runs in a process of its own (:mod:`.flatbuffer`); from
+there on everything is MLIR passes in this process. The result is one function
+over static tensors, of ``linalg`` operations whose rescales still hold
+``tosa.apply_scale``: that one operation says exactly what eight of i64
+arithmetic would, and the fusion of epilogues can recognise it safely.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwacc.compiler.context import parse_module, source_name
+from hwacc.compiler.importers import flatbuffer
+from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT, ExactQuantise
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
+from hwacc.compiler.transforms.passes import Step, run_passes, walk
+from hwacc.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+ENTRY_FUNCTION = "tf.entry_function"
+"""The converter's attribute with the names of inputs and outputs."""
+
+TIME_LIMIT = 120.0
+"""Seconds that the conversion to TOSA may take."""
+
+TARGET = (
+    "tosa-attach-target{profiles=pro_int,pro_fp "
+    "extensions=int16,int4,bf16,fp8e4m3,fp8e5m2,fft,variable,controlflow,doubleround,inexactround,dynamic level=none}"
+)
+"""Without it TOSA's verifier refuses double rounding."""
+
+TO_LINALG: tuple[Step, ...] = (
+    TARGET,
+    ExactQuantise(),
+    "tosa-to-linalg-pipeline",
+    "tosa-to-tensor",
+    "func.func(tosa-to-arith)",
+    "canonicalize",
+    "cse",
+)
+
+
+def import_tflite(path: Path) -> ir.Module:
+    """The model as linalg on tensors, in the current context; raises :class:`ModelError` in one line."""
+    module = import_tosa(path)
+    try:
+        run_passes(module, TO_LINALG)
+    except ModelError as error:
+        raise ModelError(f"{path}: cannot be lowered to linalg: {error}") from None
+    require_linalg(module, str(path))
+    name_ends(module)
+    return module
+
+
+def import_tosa(path: Path) -> ir.Module:
+    """The model as TOSA, its float-to-integer QUANTIZEs marked with their scale."""
+    with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
+        output = Path(folder) / f"{path.stem}.mlir"
+        answer = run_converter(path, output)
+        text = output.read_text()
+    from mlir import ir
+
+    context = ir.Context.current
+    context.allow_unregistered_dialects = True
+    try:
+        module = parse_module(text, f"{path}: TOSA")
+    finally:
+        context.allow_unregistered_dialects = False
+    require_tosa(module, str(path))
+    mark_quantise(module, answer["quantise"])
+    return module
+
+
+def name_ends(module: ir.Module) -> None:
+    """Gives the function one name, and only the attributes that other importers give, too."""
+    from mlir import ir
+
+    for function in walk(module.operation, "func.func"):
+        if ENTRY_FUNCTION in function.attributes:
+            ends = function.attributes[ENTRY_FUNCTION]
+            for key, name in (("inputs", INPUTS), ("outputs", OUTPUTS)):
+                function.attributes[name] = ir.ArrayAttr.get([ir.StringAttr.get(each) for each in ends[key].value.split(",")])
+            del function.attributes[ENTRY_FUNCTION]
+    for name in list(module.operation.attributes):
+        del module.operation.attributes[name]
+
+
+def run_converter(path: Path, output: Path) -> dict[str, Any]:
+    """Runs :mod:`.flatbuffer` on ``path``; its answer, without errors. Raises :class:`ModelError`."""
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    command = [sys.executable, "-m", flatbuffer.__name__, str(path), str(output)]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"{path}: conversion to TOSA took longer than {TIME_LIMIT:g} s; the file may be damaged") from None
+    try:
+        answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    except (json.JSONDecodeError, IndexError):
+        ending = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"
+        raise ModelError(f"{path}: damaged TensorFlow Lite model (its reader ended with {ending})") from None
+    if "error" in answer:
+        raise ModelError(f"{path}: {answer['error']}{complaint(run.stderr)}")
+    return answer
+
+
+def complaint(stderr: str) -> str:
+    """The first error that the converter printed, in brackets; empty when there is none."""
+    for line in stderr.splitlines():
+        _, found, message = line.partition("error: ")
+        if found:
+            return f" ({message.strip()})"
+    return ""
+
+
+def require_tosa(module: ir.Module, where: str) -> None:
+    """Raises :class:`ModelError` for an operator that the converter left as it was."""
+    for op in walk(module.operation):
+        if op.name.startswith("tfl."):
+            operator = op.name.removeprefix("tfl.").upper()
+            raise ModelError(f"{where}: operator {operator} at {source_name(op.location)!r} is not supported: it has no TOSA form")
+
+
+def require_linalg(module: ir.Module, where: str) -> None:
+    """Raises :class:`ModelError` for TOSA operations that have no linalg form, and for sizes that are not static."""
+    for op in walk(module.operation):
+        if op.name.startswith("tosa.") and op.name != "tosa.apply_scale":
+            raise ModelError(f"{where}: {op.name} at {source_name(op.location)!r} is not supported: it has no linalg form")
+        for result in op.results:
+            if "?" in str(result.type):
+                raise ModelError(f"{where}: {source_name(op.location)!r} has the dynamic type {result.type}; only static shapes are supported")
+
+
+def mark_quantise(module: ir.Module, scales: dict[str, tuple[float, int]]) -> None:
+    """Notes on the last cast of each QUANTIZE, found by its tensor's name, the scale and zero point of the file."""
+    from mlir import ir
+    for op in walk(module.operation, "tosa.cast"):
+        scale, result = scales.get(source_name(op.location)), op.results[0].type.element_type
+        if scale and isinstance(result, ir.IntegerType) and result.width < 32:
+            op.attributes[SCALE] = ir.FloatAttr.get(ir.F32Type.get(op.context), scale[0])
+            op.attributes[ZERO_POINT] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32, op.context), scale[1])

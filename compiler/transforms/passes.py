@@ -1,0 +1,92 @@
+"""How passes are written, named and run.
+
+A pass of our own is a class with a ``name`` and ``run(module)``; its file, its
+class and its name say the same thing three ways. Upstream passes are strings.
+Both go into one list, and one pass manager of MLIR runs them, so that each has
+the verifier behind it and its errors carry locations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hwacc.compiler.context import first_diagnostic
+from hwacc.errors import HwaccError, ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+
+class RejectedError(Exception):
+    """Raised by a pass that has reported errors on operations' locations."""
+
+
+class Pass:
+    """A transformation of a module. Subclasses set ``name`` and implement ``run``."""
+
+    name: ClassVar[str]
+
+    def run(self, module: ir.Operation) -> None:
+        """Changes ``module``, a ``builtin.module``, in place. Raises :class:`RejectedError` after reporting on locations."""
+        raise NotImplementedError
+
+
+Step = str | Pass
+"""An element of a pass list: an upstream pipeline element, or a pass of ours."""
+
+
+def run_passes(module: ir.Module, steps: Sequence[Step]) -> None:
+    """Runs ``steps`` on ``module``; raises :class:`ModelError` with the first diagnostic."""
+    from mlir import ir
+    from mlir.passmanager import PassManager
+
+    raised: list[Exception] = []
+    manager = PassManager("builtin.module", context=module.context)
+    for step in steps:
+        if isinstance(step, str):
+            manager.add(step)
+        else:
+            manager.add(guarded(step, raised), name=step.name)
+    try:
+        manager.run(module.operation)
+    except ir.MLIRError as error:
+        if raised:
+            raise raised[0] from None
+        raise ModelError(first_diagnostic(error)) from None
+
+
+def guarded(step: Pass, raised: list[Exception]) -> Callable[[Any, Any], None]:
+    """A callback for the pass manager: what ``step`` raises is kept in ``raised``, and the pipeline fails.
+
+    An exception must not cross the C++ frames of the pass manager.
+    """
+
+    def call(op: ir.Operation, handle: Any) -> None:
+        try:
+            with op.context, op.location:
+                step.run(op.operation)
+        except RejectedError:
+            handle.signal_pass_failure()
+        except Exception as error:
+            raised.append(error if isinstance(error, HwaccError) else located(error, step))
+            handle.signal_pass_failure()
+
+    return call
+
+
+def located(error: Exception, step: Pass) -> Exception:
+    """``error``, with a note that says in which pass it was raised."""
+    error.args = (f"in pass {step.name}: {error}", *error.args[1:])
+    return error
+
+
+def walk(root: ir.Operation, name: str | None = None) -> Iterator[ir.Operation]:
+    """The operations under ``root``, outside in, those called ``name`` if given; safe against erasing them."""
+    found = []
+    for region in root.regions:
+        for block in region.blocks:
+            for op in block.operations:
+                found.append(op.operation)
+                found.extend(walk(op.operation))
+    return iter(op for op in found if name is None or op.name == name)
