@@ -1,0 +1,83 @@
+"""The ``hwacc`` command: verbs, and how errors look to a user.
+
+Each verb is a module in ``hwacc/commands`` and imports its layer only when it
+runs, so that ``hwacc --help`` is quick and needs nothing but click.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from hwacc.errors import HwaccError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+
+VERBS: dict[str, str] = {
+    "generate": "Write the accelerator as Verilog.",
+    "compile": "Compile a model to a program, or show a stage of that.",
+    "disasm": "Print a descriptor stream, or the streams of a program.",
+    "run": "Run a model on the accelerator and say where its time went.",
+    "bench": "Measure the hardware and the simulator.",
+    "devices": "List the devices that can run programs.",
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb's module when it is called, and turns errors into one line and an exit code."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The verbs, in the order in which a user meets them."""
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The verb called ``name``: ``command`` in the module of that name."""
+        if name not in VERBS:
+            return None
+        module = import_module(f"hwacc.commands.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs a verb; a :class:`HwaccError` becomes one line on stderr and exit code 1."""
+        try:
+            return super().invoke(context)
+        except HwaccError as error:
+            click.echo(f"hwacc: error: {' '.join(str(error).split())}", err=True)
+            context.exit(1)
+        except KeyboardInterrupt:
+            click.echo("hwacc: interrupted", err=True)
+            context.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has gone (`hwacc disasm x | head`): nothing is wrong. Python flushes stdout
+            # once more on its way out, which must find a file that takes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(0)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hwacc")
+def main() -> None:
+    """An open GEMM accelerator: hardware, compiler, driver and simulator.
+
+    \b
+    Examples:
+      hwacc run model.tflite --input picture.png --check
+      hwacc compile model.tflite --emit stream
+      hwacc bench gemm --shapes 512x512x512 --out i8
+      hwacc generate --rows 8 --cols 8 -o hwacc.v
+    """
+
+
+if __name__ == "__main__":
+    main()

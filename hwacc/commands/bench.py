@@ -1,0 +1,117 @@
+"""``hwacc bench``: measures the hardware and the simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwacc.commands.console import answer_json, new_table, progress, show_table
+from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
+from hwacc.errors import HwaccError
+
+DEFAULT_SECONDS = 3.0
+
+
+class Shapes(click.ParamType):
+    """``64x64x64,1000x37x1021``: a list of M×K×N."""
+
+    name = "shapes"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> list[tuple[int, int, int]]:
+        """The list; a usage error names the part that is no shape."""
+        shapes = []
+        for text in str(value).split(","):
+            parts = text.strip().lower().replace("×", "x").split("x")
+            if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+                self.fail(f"{text!r} is not a shape such as 64x37x1021 (M×K×N)", parameter, context)
+            shapes.append((int(parts[0]), int(parts[1]), int(parts[2])))
+        return shapes
+
+
+@click.group("bench")
+def command() -> None:
+    """Measure the hardware and the simulator.
+
+    \b
+    Examples:
+      hwacc bench gemm --shapes 512x512x512 --out i8
+      hwacc bench simulator --json
+    """
+
+
+@command.command("gemm")
+@click.option("--shapes", type=Shapes(), default="64x64x64,512x512x512", show_default=True, metavar="MxKxN,…", help="What to multiply.")
+@click.option("--out", type=click.Choice(["i8", "i32"]), default="i8", show_default=True, help="Requantised results, or raw ones.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the operands.")
+@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform.")
+@memory_latency_option
+@json_option
+@config_options
+def gemm(
+    shapes: list[tuple[int, int, int]],
+    out: str,
+    seed: int,
+    trace: Path | None,
+    memory_latency: int | None,
+    as_json: bool,
+    config: ConfigChoice,
+) -> None:
+    """Multiply int8 matrices on the simulated RTL, check every element, and count cycles from doorbell to completion.
+
+    Exits with 1 if a result differs from the reference.
+
+    \b
+    Examples:
+      hwacc bench gemm --shapes 64x64x64,1000x37x1021 --out i8
+      hwacc bench gemm --shapes 256x256x256 --out i32 --memory-latency 100 --rows 8 --cols 8 --json
+    """
+    from hwacc.commands.gemm_bench import measure
+    from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
+
+    chosen = config.resolve()
+    latency = DEFAULT_MEMORY_LATENCY if memory_latency is None else memory_latency
+    with progress() as report:
+        results = measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, report=report)
+    rows = [result.to_dict() for result in results]
+    if as_json:
+        answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "results": rows})
+    else:
+        _show(rows)
+    wrong = sum(result.mismatches for result in results)
+    if wrong:
+        raise HwaccError(f"{wrong} elements differ from the reference; seed {seed} repeats it")
+
+
+@command.command("simulator")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 600), default=DEFAULT_SECONDS, show_default=True, help="How long to measure, at least."
+)
+@json_option
+@config_options
+def simulator(seconds: float, as_json: bool, config: ConfigChoice) -> None:
+    """Say how many clock cycles a second the simulator steps while the array is busy, on one core.
+
+    \b
+    Examples:
+      hwacc bench simulator
+      hwacc bench simulator --rows 8 --cols 8 --json
+    """
+    from hwacc.commands.gemm_bench import simulation_speed
+
+    chosen = config.resolve()
+    with progress() as report:
+        speed = simulation_speed(chosen, seconds, report)
+    row = {"rows": chosen.rows, "cols": chosen.cols, "cycles_per_second": round(speed)}
+    if as_json:
+        answer_json(row)
+    else:
+        _show([row])
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    table = new_table(*rows[0], right=tuple(rows[0]))
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else f"{value:.1f}" for value in row.values()))
+    show_table(table)

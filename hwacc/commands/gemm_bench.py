@@ -1,0 +1,119 @@
+"""Measurements behind ``hwacc bench``: GEMMs on the simulated RTL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
+from hwacc.config import ArrayConfig
+from hwacc.driver.completion import Completion
+from hwacc.driver.device import Device
+from hwacc.errors import HwaccError
+
+OUTPUTS = {"i8": "int8", "i32": "int32"}
+SPARE_BYTES = 2**20
+"""Device memory beside the operands: the ring, the record and alignment."""
+SPEED_SHAPE = (256, 256, 256)
+
+Shape = tuple[int, int, int]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One GEMM: ``cycles`` from the doorbell to the completion record, ``mismatches`` elements that are not the reference's."""
+
+    m: int
+    k: int
+    n: int
+    cycles: int
+    bytes_read: int
+    bytes_written: int
+    mismatches: int
+    percent_of_peak: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, for JSON and tables."""
+        return dict(vars(self))
+
+
+def measure(
+    shapes: Sequence[Shape], out: str, config: ArrayConfig, *, seed: int, memory_latency: int, trace: Path | None, report: Report
+) -> list[Result]:
+    """Runs each M×K×N on one simulated device; ``out`` is a key of :data:`OUTPUTS`."""
+    options = {"memory_latency": memory_latency, "trace": trace, "progress": report}
+    with Device.open("sim", config, memory_bytes=_memory(shapes, out), **options) as device:
+        return [_measure(device, shape, out, seed, report) for shape in shapes]
+
+
+def simulation_speed(config: ArrayConfig, seconds: float, report: Report) -> float:
+    """Clock cycles a second of wall time while GEMMs run back to back; only the stepping of the clock is timed."""
+    a, b = _operands(SPEED_SHAPE, seed=0)
+    stream = gemm_stream(*SPEED_SHAPE, "int8", config)
+    with Device.open("sim", config, memory_bytes=_memory([SPEED_SHAPE], "i8"), progress=report) as device:
+        buffers = [device.place(a), device.place(b), device.allocate(SPEED_SHAPE[0] * SPEED_SHAPE[2])]
+        device.run(stream, buffers)  # warms the caches
+        report(f"stepping {config.rows}×{config.cols} for {seconds:g} seconds")
+        cycles, spent = 0, 0.0
+        while spent < seconds:
+            submission = device.submit(stream, buffers)
+            before, start = _cycles(device), time.perf_counter()
+            submission.wait()
+            spent += time.perf_counter() - start
+            cycles += _cycles(device) - before
+    return cycles / spent
+
+
+def _measure(device: Device, shape: Shape, out: str, seed: int, report: Report) -> Result:
+    m, k, n = shape
+    report(f"multiplying {m}×{k}×{n}")
+    a, b = _operands(shape, seed)
+    expected = gemm_reference(gemm_spec(m, k, n, OUTPUTS[out]), a, b)
+    completion, found = _multiply(device, shape, OUTPUTS[out], a, b, expected)
+    return Result(
+        m=m,
+        k=k,
+        n=n,
+        cycles=completion.cycles,
+        bytes_read=completion.bytes_read,
+        bytes_written=completion.bytes_written,
+        mismatches=int((found != expected).sum()),
+        percent_of_peak=100 * m * k * n / (completion.cycles * device.config.macs_per_cycle),
+    )
+
+
+def _multiply(
+    device: Device, shape: Shape, out: str, a: NDArray[np.int8], b: NDArray[np.int8], expected: NDArray[Any]
+) -> tuple[Completion, NDArray[Any]]:
+    stream = gemm_stream(*shape, out, device.config)
+    # The output begins as what is wrong everywhere, so that an element which nobody writes is a mismatch.
+    with device.place(a) as west, device.place(b) as north, device.place(~expected) as result:
+        completion = device.run(stream, [west, north, result])
+        return completion, result.read(expected.dtype, expected.shape)
+
+
+def _operands(shape: Shape, seed: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    m, k, n = shape
+    generator = np.random.default_rng([seed, m, k, n])
+    a = generator.integers(-128, 127, size=(m, k), dtype=np.int8, endpoint=True)
+    return a, generator.integers(-128, 127, size=(k, n), dtype=np.int8, endpoint=True)
+
+
+def _memory(shapes: Sequence[Shape], out: str) -> int:
+    width = np.dtype(OUTPUTS[out]).itemsize
+    largest = max(m * k + k * n + m * n * width for m, k, n in shapes)
+    return -(-(largest + SPARE_BYTES) // 2**20) * 2**20
+
+
+def _cycles(device: Device) -> int:
+    cycles = device.transport.cycles
+    if cycles is None:
+        raise HwaccError(f"device {device.name!r} counts no cycles; measure on 'sim'")
+    return cycles

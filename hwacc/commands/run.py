@@ -1,0 +1,176 @@
+"""``hwacc run``: a model on the accelerator, and where its time went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwacc.commands.console import Progress, answer_json, note, progress
+from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
+from hwacc.errors import HwaccError, InputError
+
+if TYPE_CHECKING:
+    from hwacc.coordinator.check import Check
+    from hwacc.coordinator.runner import Run
+    from hwacc.program import Program
+
+    Inputs = list[list[Any]]
+
+PROGRAM_SUFFIX = ".hwx"
+
+
+@click.command("run")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--input", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help=".npy, .png or .jpg; once for each input."
+)
+@click.option("--random", "count", type=click.IntRange(1, 10_000), metavar="N", help="Run N random inputs instead.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
+@click.option("--device", default="sim", show_default=True, metavar="NAME", help="See `hwacc devices`.")
+@click.option("--check", is_flag=True, help="Compare every output element with the exact interpreter, tflite-micro.")
+@click.option(
+    "--labels", "labels_file", type=click.Path(path_type=Path), metavar="FILE", help="Names of the output's elements, one a line."
+)
+@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform (sim only).")
+@click.option("--max-cycles", type=click.IntRange(1), metavar="N", help="Most cycles of a task.")
+@memory_latency_option
+@json_option
+@config_options
+def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) -> None:
+    """Run MODEL (.tflite, or a .hwx program) and say where its time went.
+
+    Pictures are scaled to the model's input; int8 models get pixel − 128, float models 0 to 255. Exits with 1 if --check finds a
+    difference.
+
+    \b
+    Examples:
+      hwacc run examples/models/image_classification.tflite --input examples/pictures/chelsea.png --check
+      hwacc run model.tflite --random 10 --seed 3 --device model --check --json
+      hwacc run model.hwx --input features.npy --trace run.fst
+    """
+    from hwacc.commands.run_report import print_report, to_json
+
+    with progress() as report:
+        session = _execute(model, config, options, report)
+    if as_json:
+        answer_json(to_json(session))
+    else:
+        print_report(session)
+    if session.check is not None and session.check.mismatches:
+        raise HwaccError(f"{session.check.mismatches} of {session.check.elements} output elements differ from {session.check.reference}")
+
+
+class Session:
+    """What a call of ``hwacc run`` did: everything that the reports need.
+
+    ``runs`` has an entry for each set of inputs; ``best`` the best labels of each run, where there are labels.
+    """
+
+    def __init__(self, program: Program, device: str, runs: list[Run], check: Check | None, seed: int | None) -> None:
+        self.program = program
+        self.device = device
+        self.runs = runs
+        self.check = check
+        self.seed = seed
+        self.best: list[list[tuple[str, float]]] = []
+
+
+def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress) -> Session:
+    from hwacc.driver.devices import kind_of
+
+    kind_of(options["device"])  # a wrong name should not cost a compilation
+    _require_one_kind_of_input(options["files"], options["count"])
+    program = _load(model, config, report)
+    sets = _inputs(model, program, options)
+    reference = _reference(model) if options["check"] else None
+    runs = _run(program, sets, options, report)
+    check = None
+    if reference is not None:
+        report(f"comparing with {reference.name}")
+        check = reference.check(sets, [run.outputs for run in runs])
+    session = Session(program, options["device"], runs, check, options["seed"] if options["count"] else None)
+    session.best = _best(model, options["labels_file"], runs)
+    return session
+
+
+def _load(model: Path, config: ConfigChoice, report: Progress) -> Program:
+    """The program: read if MODEL is one, else compiled."""
+    if model.suffix == PROGRAM_SUFFIX:
+        from hwacc.errors import ConfigError
+        from hwacc.program import load_program
+
+        program = load_program(model)
+        wanted = config.resolve(program.config)
+        if wanted != program.config:
+            difference = wanted.difference(program.config)
+            raise ConfigError(f"{model} was compiled for another configuration: {difference}; compile the model again")
+        return program
+    from hwacc.compiler.pipeline import compile_model
+
+    report(f"compiling {model}")
+    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"))
+
+
+def _require_one_kind_of_input(files: tuple[Path, ...], count: int | None) -> None:
+    if bool(files) == (count is not None):
+        raise click.UsageError("give either --input FILE or --random N")
+
+
+def _inputs(model: Path, program: Program, options: dict[str, Any]) -> Inputs:
+    from hwacc.coordinator.inputs import load_input, random_inputs
+
+    buffers = [program.buffers[index] for index in program.indices("input")]
+    if options["count"] is not None:
+        return random_inputs(buffers, options["count"], options["seed"])
+    files = options["files"]
+    if len(files) != len(buffers):
+        wanted = ", ".join(f"{buffer.name} {buffer.dtype} {buffer.shape}" for buffer in buffers)
+        raise InputError(f"the model has {len(buffers)} inputs ({wanted}), not {len(files)}: give --input once for each")
+    return [[load_input(file, buffer) for file, buffer in zip(files, buffers)]]
+
+
+def _reference(model: Path) -> Any:
+    from hwacc.coordinator.check import ReferenceInterpreter
+
+    if model.suffix == PROGRAM_SUFFIX:
+        raise InputError(f"--check runs the model itself with the reference interpreter; give the .tflite file, not {model}")
+    return ReferenceInterpreter(model)
+
+
+def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progress) -> list[Run]:
+    from hwacc.coordinator.backends.cpu import CpuBackend
+    from hwacc.coordinator.backends.host import HostBackend
+    from hwacc.coordinator.backends.hwacc import HwaccBackend
+    from hwacc.coordinator.runner import Runner, memory_needed
+    from hwacc.driver.device import Device
+
+    special = {"memory_latency": options["memory_latency"], "trace": options["trace"]}
+    if options["device"] == "sim":
+        special["progress"] = report
+    with Device.open(options["device"], program.config, memory_bytes=memory_needed(program), **special) as device:
+        backends = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
+        with Runner(program, device, backends) as runner:
+            runs = []
+            for number, inputs in enumerate(sets, 1):
+                which = f"running input {number} of {len(sets)} on {device.name}"
+                report(which)
+                runs.append(runner.run(inputs, lambda task, which=which: report.detail(f"{which}: {task.name}")))  # type: ignore[misc]
+            return runs
+
+
+def _best(model: Path, labels_file: Path | None, runs: list[Run]) -> list[list[tuple[str, float]]]:
+    from hwacc.coordinator.labels import labels_beside, load_labels, top
+
+    path = labels_file or labels_beside(model)
+    if path is None:
+        return []
+    labels = load_labels(path)
+    try:
+        return [top(run.outputs[0], labels) for run in runs]
+    except InputError as error:
+        if labels_file is not None:
+            raise
+        note(f"hwacc: {path} is not used: {error}")
+        return []
