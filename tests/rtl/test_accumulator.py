@@ -1,0 +1,158 @@
+"""The accumulator buffer: sums with addends, LOAD's bytes, STORE's reads, and who waits for whom."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwacc.config import TINY, ArrayConfig
+from hwacc.isa import Addend
+from hwacc.reference import Int32, wrap32
+from hwacc.rtl.interfaces import ACC_READ_LATENCY
+from tests.rtl.accumulator_bench import AccumulatorBench, Piece, Row
+from tests.rtl.simulate import fresh_random
+
+WIDE = ArrayConfig(rows=2, cols=8, bus_bytes=8, acc_bytes=4096)
+CONFIGS = pytest.mark.parametrize("config", [TINY, WIDE], ids=["beat-is-word", "four-beats-a-word"])
+
+
+def random_words(rng: random.Random, *shape: int) -> Int32:
+    return np.random.default_rng(rng.randrange(2**32)).integers(-(2**31), 2**31, shape).astype(np.int32)
+
+
+def after_pieces(content: Int32, pieces: list[Piece]) -> Int32:
+    """The buffer after LOAD's writes."""
+    flat = bytearray(content.tobytes())
+    for piece in pieces:
+        flat[piece.address : piece.address + len(piece.data)] = piece.data
+    return np.frombuffer(bytes(flat), np.int32).reshape(content.shape)
+
+
+def after_rows(content: Int32, rows: list[Row]) -> Int32:
+    """The buffer after the drain's writes; the addend of a tile's rows is the bias word that its first row names."""
+    result, bias = content.copy(), np.zeros_like(content[0])
+    for row in rows:
+        if row.first:
+            bias = result[row.bias]
+        addends = {Addend.NONE: np.zeros_like(bias), Addend.ACCUMULATE: result[row.address], Addend.BIAS: bias}
+        if row.write:
+            result[row.address] = wrap32(np.asarray(row.values, np.int64) + addends[row.addend].astype(np.int64))
+    return result
+
+
+def random_pieces(rng: random.Random, config: ArrayConfig, low: int, high: int, count: int) -> list[Piece]:
+    """Writes of any length and alignment to bytes from ``low`` up to ``high``."""
+    pieces = []
+    for _ in range(count):
+        length = rng.choice((1, config.bus_bytes, rng.randint(1, config.bus_bytes)))
+        address = rng.choice((low, high - length, rng.randint(low, high - length)))
+        pieces.append(Piece(address, rng.randbytes(length)))
+    return pieces
+
+
+def random_rows(rng: random.Random, config: ArrayConfig, low: int, high: int, tiles: int) -> dict[int, Row]:
+    """Tiles of ``rows`` rows to words from ``low`` up to ``high``, some without a gap; bias words lie above ``high``."""
+    rows, cycle = {}, 0
+    places = [low + i * config.rows for i in range((high - low) // config.rows)]
+    for tile in range(tiles):
+        addend, count = rng.choice(list(Addend)), rng.randint(1, config.rows)
+        place, bias = places[tile % len(places)], rng.randrange(high, config.acc_words)
+        for row in reversed(range(config.rows)):
+            values = [int(v) for v in random_words(rng, config.cols)]
+            rows[cycle] = Row(values, place + row, int(row < count), int(row == count - 1), addend, bias)
+            cycle += 1
+        cycle += rng.choice((0, 0, 1, 5))
+    return rows
+
+
+@CONFIGS
+def test_load_writes_any_bytes_at_any_alignment_and_no_others(config: ArrayConfig) -> None:
+    rng = fresh_random()
+    content = random_words(rng, config.acc_words, config.cols)
+    pieces = random_pieces(rng, config, 0, config.acc_bytes, 150)
+    bench = AccumulatorBench(config, content, pieces=pieces).run(320)
+    assert np.array_equal(bench.final, after_pieces(content, pieces))
+
+
+@CONFIGS
+def test_a_piece_that_straddles_two_beats_takes_two_cycles_and_any_other_one(config: ArrayConfig) -> None:
+    beat = config.bus_bytes
+    content = np.zeros((config.acc_words, config.cols), np.int32)
+    inside = [Piece(beat * 3, bytes(beat)), Piece(beat * 5 - 1, b"\x01"), Piece(beat * 7 + 1, bytes(beat - 1))]
+    across = [Piece(beat * 2 - 1, b"\x02\x03"), Piece(config.acc_word_bytes * 3 - 2, b"\x04\x05\x06")]
+    pieces = [inside[0], across[0], inside[1], across[1], inside[2]]
+    bench = AccumulatorBench(config, content, pieces=pieces).run(7)
+    assert bench.write_refused == [1, 4]
+    assert np.array_equal(bench.final, after_pieces(content, pieces))
+
+
+@CONFIGS
+def test_rows_are_written_with_their_addend(config: ArrayConfig) -> None:
+    rng = fresh_random()
+    content = random_words(rng, config.acc_words, config.cols)
+    rows = random_rows(rng, config, 0, 40, 30)
+    bench = AccumulatorBench(config, content, rows=rows).run(max(rows) + 6)
+    assert np.array_equal(bench.final, after_rows(content, list(rows.values())))
+
+
+def test_a_sum_wraps_to_32_bits() -> None:
+    content = np.full((TINY.acc_words, 4), [2**31 - 1, -(2**31), 1, -1], np.int32)
+    rows = {0: Row([1, -1, 2**31 - 1, 5], 3, first=1, addend=Addend.ACCUMULATE)}
+    bench = AccumulatorBench(TINY, content, rows=rows).run(6)
+    assert bench.final[3].tolist() == [-(2**31), 2**31 - 1, -(2**31), 4]
+
+
+def test_the_bias_of_the_first_row_serves_the_tile_even_if_the_word_then_changes() -> None:
+    content = np.arange(TINY.acc_words * 4, dtype=np.int32).reshape(-1, 4)
+    rows = {cycle: Row([1000] * 4, 9 - cycle, first=int(cycle == 0), addend=Addend.BIAS, bias=200) for cycle in (0, 6, 7)}
+    bench = AccumulatorBench(TINY, content, rows=rows, pieces=[Piece(0, b"\0"), Piece(200 * 16, bytes(16))]).run(12)
+    assert bench.final[200].tolist() == [0] * 4
+    assert [bench.final[9 - cycle].tolist() for cycle in (0, 6, 7)] == [(content[200] + 1000).tolist()] * 3
+
+
+@CONFIGS
+def test_store_reads_one_word_a_cycle_at_the_stated_latency(config: ArrayConfig) -> None:
+    rng = fresh_random()
+    content = random_words(rng, config.acc_words, config.cols)
+    reads = [rng.randrange(config.acc_words) for _ in range(50)]
+    bench = AccumulatorBench(config, content, reads=reads).run(60)
+    assert bench.read_accepted == list(range(50))
+    assert bench.data_valid == [cycle + ACC_READ_LATENCY for cycle in bench.read_accepted]
+    assert np.array_equal(bench.read_words, content[reads])
+
+
+@CONFIGS
+def test_the_drain_never_waits_and_the_others_do(config: ArrayConfig) -> None:
+    rng = fresh_random()
+    content = random_words(rng, config.acc_words, config.cols)
+    rows = random_rows(rng, config, 0, 40, 60)
+    low = config.acc_words - 40  # bias words lie between, so that nobody reads what another writes
+    biased = {cycle: Row(**{**vars(row), "bias": 40 + row.bias % (low - 40)}) for cycle, row in rows.items()}
+    pieces = random_pieces(rng, config, low * config.acc_word_bytes, (low + 20) * config.acc_word_bytes, 60)
+    reads = [rng.randrange(low + 20, config.acc_words) for _ in range(100)]
+    bench = AccumulatorBench(config, content, rows=biased, pieces=pieces, reads=reads).run(600)
+    assert np.array_equal(bench.final, after_rows(after_pieces(content, pieces), list(biased.values())))
+    assert np.array_equal(bench.read_words, content[reads])
+    check_refusals(bench, biased)
+
+
+def check_refusals(bench: AccumulatorBench, rows: dict[int, Row]) -> None:
+    """STORE waits exactly while the drain reads, LOAD whenever the drain writes."""
+    asked = range(max(bench.read_accepted) + 1)
+    assert bench.read_refused == [cycle for cycle in asked if cycle in rows and rows[cycle].reads]
+    assert bench.data_valid == [cycle + ACC_READ_LATENCY for cycle in bench.read_accepted]
+    drain_writes = {cycle + ACC_READ_LATENCY for cycle, row in rows.items() if row.write}
+    offered = range(max(bench.write_refused))
+    assert [cycle for cycle in offered if cycle in drain_writes and cycle not in bench.write_refused] == []
+    assert len(bench.read_refused) > 5 and len(drain_writes & set(bench.write_refused)) > 5, "the test met no refusals"
+
+
+def test_a_row_that_does_not_count_leaves_its_word_alone_and_lets_others_pass() -> None:
+    content = np.full((TINY.acc_words, 4), 77, np.int32)
+    rows: dict[int, Any] = {cycle: Row([5] * 4, cycle, write=0, addend=Addend.ACCUMULATE) for cycle in range(4)}
+    bench = AccumulatorBench(TINY, content, rows=rows, pieces=[Piece(16 * i, bytes(16)) for i in range(10, 16)], reads=[1, 2, 3]).run(8)
+    assert bench.write_refused == [] and bench.read_refused == []
+    assert bench.final[:4].tolist() == [[77] * 4] * 4

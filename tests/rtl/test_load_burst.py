@@ -1,0 +1,47 @@
+"""The splitter of reads into bursts."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.load_burst import PAGE_BYTES, BurstSplitter
+from tests.rtl.streams import StreamBench
+
+
+def config(bus_bytes: int) -> ArrayConfig:
+    return ArrayConfig(rows=4, cols=16, bus_bytes=bus_bytes, address_bits=20)
+
+
+def split(bus_bytes: int, requests: Sequence[tuple[int, int]], bursts: int, stall: float = 0.0, seed: int = 0) -> StreamBench:
+    bench = StreamBench(BurstSplitter(config(bus_bytes)), stall=stall, seed=seed)
+    bench.source("requests", [{"beat": beat, "more": more} for beat, more in requests]).sink("bursts").run(bursts=bursts, cycles=20)
+    return bench
+
+
+@pytest.mark.parametrize("seed", [3])
+@pytest.mark.parametrize("bus_bytes", [4, 16, 64])
+def test_random_requests_give_their_beats_in_bursts_that_axi_allows(bus_bytes: int, seed: int) -> None:
+    rng, count = random.Random(seed), 2**20 // bus_bytes
+    requests = [(rng.randrange(count), rng.choice((0, 1, rng.randint(0, 700)))) for _ in range(30)]
+    page = min(PAGE_BYTES, 256 * bus_bytes) // bus_bytes
+    total = sum((beat + more) // page - beat // page + 1 for beat, more in requests)
+    found = split(bus_bytes, requests, total, stall=0.3, seed=seed).taken["bursts"]
+    beats = []
+    for burst in found:
+        assert burst.addr % bus_bytes == 0
+        assert burst.addr // PAGE_BYTES == (burst.addr + (burst.len + 1) * bus_bytes - 1) // PAGE_BYTES
+        beats += [(burst.addr // bus_bytes + i) % count for i in range(burst.len + 1)]
+    assert beats == [(beat + i) % count for beat, more in requests for i in range(more + 1)]
+
+
+def test_a_request_of_one_burst_takes_one_cycle() -> None:
+    bench = split(16, [(3 * i, 2) for i in range(12)], 12)
+    first = bench.taken_at["bursts"][0]
+    assert bench.taken_at["bursts"] == list(range(first, first + 12))
+
+
+def test_a_burst_has_at_most_256_beats_where_beats_are_small() -> None:
+    found = split(4, [(5, 600)], 3).taken["bursts"]
+    assert [(burst.addr, burst.len + 1) for burst in found] == [(20, 251), (1024, 256), (2048, 94)]

@@ -1,0 +1,65 @@
+"""The address generator of LOAD."""
+
+import random
+
+import pytest
+
+from hwacc import isa
+from hwacc.config import ArrayConfig
+from hwacc.rtl.load_walk import RunWalker
+from tests.rtl import load_model
+from tests.rtl.streams import StreamBench
+
+CONFIG = ArrayConfig(rows=4, cols=4, address_bits=24)
+
+
+def payload(job: isa.Descriptor, index: int = 0) -> dict[str, int]:
+    return {**job.values, "index": index}
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+@pytest.mark.parametrize("seed", [17])
+def test_runs_equal_the_multiplied_out_loops(stall: float, seed: int) -> None:
+    rng = random.Random(seed)
+    jobs = [load_model.random_job(rng, CONFIG, 1 << CONFIG.address_bits) for _ in range(40)]
+    expected = [run for job in jobs for run in load_model.runs(job)]
+    bench = StreamBench(RunWalker(CONFIG), stall=stall, seed=seed)
+    bench.source("work", [payload(job) for job in jobs]).sink("runs").run(runs=len(expected))
+    found = [load_model.Run(run.address, run.local, run.x, run.y) for run in bench.taken["runs"]]
+    wrapped = [load_model.Run(run.address % (1 << CONFIG.address_bits), run.local, run.x, run.y) for run in expected]
+    assert found == wrapped
+
+
+def test_a_run_comes_every_cycle_also_between_descriptors() -> None:
+    jobs = [
+        isa.describe(isa.LOAD, run=7, count1=3, count3=2, stride1=9),
+        isa.describe(isa.LOAD, run=1),
+        isa.describe(isa.LOAD, run=2, count4=5),
+    ]
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job) for job in jobs]).sink("runs").run(runs=12)
+    first = bench.taken_at["runs"][0]
+    assert bench.taken_at["runs"] == list(range(first, first + 12))
+    assert [run.last for run in bench.taken["runs"]] == [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]
+
+
+def test_the_tag_and_the_bounds_accompany_every_run() -> None:
+    job = isa.describe(
+        isa.LOAD, run=300, count2=2, pad=-3, target=2, signal_store=1, bounded=1, x_limit=900, y_limit=65535, x0=-(2**19), y0=-(2**15)
+    )
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job, index=777)]).sink("runs").run(runs=2)
+    for run in bench.taken["runs"]:
+        assert (run.length, run.bounded, run.x_limit, run.y_limit, run.x, run.y) == (300, 1, 900, 65535, -(2**19), -(2**15))
+        assert (run.tag.target, run.tag.pad, run.tag.signal_compute, run.tag.signal_store, run.tag.index) == (2, 0xFD, 0, 1, 777)
+
+
+@pytest.mark.parametrize("name", ["run", "count1", "count2", "count3", "count4"])
+def test_a_zero_in_the_run_or_a_count_is_a_bad_field(name: str) -> None:
+    jobs = [isa.describe(isa.LOAD, **{"run": 4, "count1": 2, "count3": 3, name: 0}), isa.describe(isa.LOAD, run=5)]
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job) for job in jobs]).sink("runs").run(runs=2)
+    assert [(run.bad_field, run.last) for run in bench.taken["runs"]] == [(1, 1), (0, 1)]
+
+
+def test_the_largest_counts_and_steps_of_y_do_not_wrap() -> None:
+    job = isa.describe(isa.LOAD, run=1, count2=65535, y0=32767, y_step2=255)
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job)]).sink("runs").run(runs=300, cycles=1)
+    assert [run.y for run in bench.taken["runs"][:300]] == [32767 + 255 * i for i in range(300)]
