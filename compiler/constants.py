@@ -57,8 +57,11 @@ def dense_attribute(array: NDArray[Any]) -> ir.DenseElementsAttr:
     """A dense attribute with the content of ``array``, in the current context."""
     from mlir import ir
 
-    names = {dtype: name for name, dtype in DTYPES.items()}
-    return ir.DenseElementsAttr.get(np.ascontiguousarray(array), type=ir.Type.parse(names[array.dtype.name]), shape=array.shape)
+    element = ir.Type.parse({dtype: name for name, dtype in DTYPES.items()}[array.dtype.name])
+    if array.dtype == np.bool_:  # MLIR packs booleans into bits
+        shaped = ir.RankedTensorType.get(list(array.shape), element)
+        return ir.DenseElementsAttr.get([ir.IntegerAttr.get(element, int(value)) for value in array.flat], shaped)
+    return ir.DenseElementsAttr.get(np.ascontiguousarray(array), type=element, shape=array.shape)
 
 
 def make_constant(array: NDArray[Any]) -> ir.Value:

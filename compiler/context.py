@@ -57,13 +57,17 @@ def first_diagnostic(error: ir.MLIRError) -> str:
 
 
 def source_name(location: ir.Location) -> str:
-    """The first name in a location, else ``file:line``; empty when it says nothing."""
+    """The name that a location carries, else ``file:line``; empty when it says nothing."""
+    name = given_name(location)
+    if not name and location.is_a_file() and location.start_line:
+        return f"{location.filename}:{location.start_line}"
+    return name
+
+
+def given_name(location: ir.Location) -> str:
+    """The first name in a location: what the model's author, or a converter, called the thing; empty if there is none."""
     if location.is_a_name():
         return str(location.name_str)
     if location.is_a_fused():
-        return next((name for name in map(source_name, location.locations) if name), "")
-    if location.is_a_callsite():
-        return source_name(location.callee)
-    if location.is_a_file() and location.start_line:
-        return f"{location.filename}:{location.start_line}"
-    return ""
+        return next((name for name in map(given_name, location.locations) if name), "")
+    return given_name(location.callee) if location.is_a_callsite() else ""

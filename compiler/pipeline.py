@@ -1,43 +1,31 @@
-"""The compiler: a model file in, a program (or any stage on the way) out."""
+"""The way into the compiler: a model file in, a program (or any stage on the way) out.
+
+The work is done by :mod:`.worker` in a process of its own. A model that makes
+MLIR abort then costs its user one line, not the caller's process.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, Any
 
-from hwacc.compiler.context import new_context
-from hwacc.compiler.emit.tasks import Progress, ProgramBuilder
-from hwacc.compiler.importers.tflite import import_tflite
-from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
-from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
-from hwacc.compiler.transforms.form_tasks import FormTasks
-from hwacc.compiler.transforms.fuse_rescale import FuseRescale
-from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
-from hwacc.compiler.transforms.passes import Step, run_passes
-from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
+from hwacc import errors
+from hwacc.compiler import worker
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
-from hwacc.program import Program
+from hwacc.program import Program, load_program
 from hwacc.stream import Stream
 
-if TYPE_CHECKING:
-    from mlir import ir
+Progress = Callable[[str], None]
+"""Hears the name of each task when its compilation begins."""
 
-IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {".tflite": import_tflite}
-"""Importer for each suffix: gives one function of linalg on tensors, in the current context."""
-
-TO_TASKS: tuple[Step, ...] = (
-    NormaliseContractions(),
-    FoldZeroPoints(),
-    FuseRescale(),
-    DenseToGemm(),
-    "canonicalize",
-    "cse",
-    FormTasks(),
-    VerifyHwacc(),
-)
-"""From linalg on tensors to one function for each task."""
+WORKER = ["-m", worker.__name__]
+"""What Python is to run."""
 
 STAGES = ("linalg", "hwacc", "stream")
 """What :func:`emit` can show."""
@@ -46,16 +34,17 @@ BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
 
 
-def compile_model(
-    path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS
-) -> Program:
-    """Compiles a model file for an array; ``progress`` hears the name of each task.
+def compile_model(path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS) -> Program:
+    """Compiles a model file for an array.
 
     Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
     CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
     Raises :class:`ModelError` in one line.
     """
-    return Compilation(path, config, progress, backends).program
+    with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
+        output = Path(folder) / "program.hwx"
+        run_worker(path, {"config": config.to_dict(), "backends": list(backends), "output": str(output)}, progress)
+        return load_program(output)
 
 
 def emit(path: Path, config: ArrayConfig, stage: str) -> str:
@@ -67,13 +56,12 @@ def emit(path: Path, config: ArrayConfig, stage: str) -> str:
     """
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
-    if stage == "linalg":
-        with new_context() as context:
-            return text_of(import_model(path, context))
-    compilation = Compilation(path, config)
-    if stage == "hwacc":
-        return compilation.text
-    return "\n".join(task_listing(compilation.program))
+    if stage == "stream":
+        return "\n".join(task_listing(compile_model(path, config)))
+    with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
+        output = Path(folder) / f"{stage}.mlir"
+        run_worker(path, {"config": config.to_dict(), "stage": stage, "output": str(output)})
+        return output.read_text()
 
 
 def task_listing(program: Program) -> list[str]:
@@ -86,39 +74,40 @@ def task_listing(program: Program) -> list[str]:
     return lines
 
 
-def import_model(path: Path, context: ir.Context) -> ir.Module:
-    """The model as linalg on tensors; raises :class:`ModelError` for a suffix that no importer knows."""
-    from mlir import ir
-
-    importer = IMPORTERS.get(path.suffix.lower())
-    if importer is None:
-        raise ModelError(f"{path}: cannot compile {path.suffix or 'a file without suffix'}; supported: {', '.join(IMPORTERS)}")
+def run_worker(path: Path, request: dict[str, Any], progress: Progress | None = None) -> None:
+    """Has :mod:`.worker` do ``request`` with the model at ``path``; raises what it raises, or :class:`ModelError` if it dies."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    with context, ir.Location.unknown():
-        return importer(path)
+    with tempfile.TemporaryFile("w+") as complaints:
+        command = [sys.executable, *WORKER, json.dumps({"model": str(path), **request})]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        try:
+            assert process.stdout is not None
+            answer = follow(process.stdout, progress or (lambda text: None))
+            process.wait()
+        finally:
+            process.kill()
+            process.wait()
+        if answer is None:
+            raise ModelError(f"{path}: the compiler broke down on this model ({last_words(complaints, process.returncode)})")
+    if "error" in answer:
+        raise getattr(errors, answer["type"], HwaccError)(answer["error"])
 
 
-class Compilation:
-    """One run of the compiler: the program, and the IR from which it was made, as text."""
-
-    def __init__(self, path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS) -> None:
-        from mlir import ir
-
-        with new_context() as context, ir.Location.unknown():
-            module = import_model(path, context)
-            try:
-                run_passes(module, TO_TASKS)
-                machine = ir.Module.create()
-                machine.operation.attributes["sym_name"] = ir.StringAttr.get("machine")
-                self.program = ProgramBuilder(config, machine, backends, progress).build(module, path.stem)
-                run_passes(machine, (VerifyHwacc(),))
-            except HwaccError as error:
-                raise type(error)(f"{path}: {error}") from None
-            module.body.append(machine.operation.clone(ip=False))
-            self.text = text_of(module)
+def follow(lines: IO[str], progress: Progress) -> dict[str, Any] | None:
+    """Passes progress on; the worker's last line, or None if it ends without one."""
+    for line in lines:
+        message: dict[str, Any] = json.loads(line)
+        if "task" not in message:
+            return message
+        progress(message["task"])
+    return None
 
 
-def text_of(module: ir.Module) -> str:
-    """The module as text, constants in full."""
-    return str(module.operation.get_asm()) + "\n"
+def last_words(complaints: IO[str], status: int) -> str:
+    """Why a process died: the assertion or exception that it printed, else how it ended."""
+    complaints.seek(0)
+    lines = [line.strip() for line in complaints.read().splitlines() if line.strip()]
+    assertion = next((line.partition(": ")[2] for line in lines if "Assertion" in line), "")
+    ending = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return assertion.rpartition(": ")[2] or (lines[-1] if lines and status > 0 else ending)

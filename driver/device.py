@@ -40,6 +40,7 @@ class Device:
         self.transport = transport
         self.registers = Registers(transport)
         self.config = _identify(self.registers, name)
+        _require_reach(transport, self.config, name)
         self._allocator = Allocator(transport.memory_base, transport.memory_size)
         self._queue = SubmissionQueue(transport, self.registers, self._allocator, ring_log2=ring_log2, name=name)
 
@@ -124,6 +125,13 @@ class Device:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _require_reach(transport: Transport, config: ArrayConfig, name: str) -> None:
+    """Raises :class:`ConfigError` if the device cannot address all of its memory: it would wrap around in silence."""
+    end = transport.memory_base + transport.memory_size
+    if end > 1 << config.address_bits:
+        raise ConfigError(f"device {name!r} has {config.address_bits} address bits, too few for memory that ends at {end:#x}; give it more")
 
 
 def _identify(registers: Registers, name: str) -> ArrayConfig:

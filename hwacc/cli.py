@@ -65,7 +65,7 @@ class Verbs(click.Group):
             context.exit(0)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group("hwacc", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hwacc")
 def main() -> None:
     """An open GEMM accelerator: hardware, compiler, driver and simulator.

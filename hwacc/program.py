@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,19 @@ FORMAT = 1
 ROLES = ("input", "output", "constant", "intermediate")
 KINDS = ("conv2d", "depthwise", "dense", "gemm", "other")
 BACKENDS = ("hwacc", "cpu")
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+)
+"""What reading a file that is none of ours raises; RuntimeError is for zip features that we never use."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ def load_program(path: Path) -> Program:
             return _read(archive)
     except OSError as error:
         raise ProgramError(f"{path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError) as error:
+    except DAMAGE as error:
         raise ProgramError(f"{path}: not a program, or damaged ({error}); compile the model again") from None
     except ConfigError as error:
         raise ProgramError(f"{path}: {error}") from None
@@ -152,7 +166,23 @@ def _read(archive: zipfile.ZipFile) -> Program:
         entry["reads"], entry["writes"] = tuple(entry["reads"]), tuple(entry["writes"])
         tasks.append(Task(**entry, implementations=implementations))
     config = ArrayConfig.from_dict(manifest["config"])
-    return Program(manifest["name"], config, buffers, tuple(tasks), constants)
+    program = Program(str(manifest["name"]), config, buffers, tuple(tasks), constants)
+    _check(program)
+    return program
+
+
+def _check(program: Program) -> None:
+    """Raises ValueError where the parts do not fit together."""
+    for buffer in program.buffers:
+        if buffer.role not in ROLES or any(size < 0 for size in buffer.shape):
+            raise ValueError(f"buffer {buffer.name} has role {buffer.role!r} and shape {buffer.shape}")
+        np.dtype(buffer.dtype)
+    for task in program.tasks:
+        if task.kind not in KINDS:
+            raise ValueError(f"task {task.name} has kind {task.kind!r}")
+        for index in (*task.reads, *task.writes, *(index for i in task.implementations for index in i.buffers)):
+            if not 0 <= index < len(program.buffers):
+                raise ValueError(f"task {task.name} uses buffer {index} of {len(program.buffers)}")
 
 
 def _task_entry(task: Task) -> dict[str, Any]:

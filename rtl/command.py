@@ -89,7 +89,12 @@ class CommandProcessor(wiring.Component):
         accepted = Signal()  # by an engine's queue
         full = Signal()
         unknown = Signal()
-        m.d.comb += [fetch.base.eq(self.ring_base), fetch.log2.eq(self.ring_log2), fetch.tail.eq(self.ring_tail), fetch.head_to.eq(self.ring_tail)]
+        m.d.comb += [
+            fetch.base.eq(self.ring_base),
+            fetch.log2.eq(self.ring_log2),
+            fetch.tail.eq(self.ring_tail),
+            fetch.head_to.eq(self.ring_tail),
+        ]
         m.d.comb += self.ring_head.eq(fetch.head)
 
         quiet_for = Signal(range(QUIET_CYCLES + 1))
@@ -97,20 +102,25 @@ class CommandProcessor(wiring.Component):
         all_empty = Cat(queue.empty for queue in queues.values()).all()
         all_stopped = Cat(queue.empty | queue.blocked for queue in queues.values()).all()
         quiet = quiet_for == QUIET_CYCLES
-        m.d.sync += quiet_for.eq(Mux(any_busy | ~all_stopped, 0, Mux(quiet, quiet_for, quiet_for + 1)))
+        m.d.sync += quiet_for.eq(Mux(any_busy | ~all_stopped | accepted, 0, Mux(quiet, quiet_for, quiet_for + 1)))
 
         status = Signal(isa.Status)
         culprit = Signal(isa.Engine)
         fault_index = Signal(INDEX_BITS)
         lost = Signal()
         end = Signal(layout(isa.END), reset_less=True)
-        counters = Signal(counter_layout(), reset_less=True)
-        in_time = (self.time_limit == 0) | (self.cycles < self.time_limit)
+        counters = Signal(counter_layout())
+        started = Signal()  # from the doorbell, or the previous completion, on
+        in_time = (self.time_limit == 0) | ~started | (self.cycles < self.time_limit)
+        reset_waits = Signal()  # for the record that is being written, or for the ring that is being dropped
+        reset = self.reset | reset_waits
 
         def fault(reason, engine, where):
             m.d.sync += [status.eq(reason), culprit.eq(engine), fault_index.eq(where)]
             m.next = "ABORT"
 
+        with m.If(self.reset):
+            m.d.sync += reset_waits.eq(1)
         with m.FSM() as fsm:
             with m.State("RUN"):
                 m.d.sync += [status.eq(isa.Status.OK), culprit.eq(isa.Engine.CONTROL), fault_index.eq(0), lost.eq(0)]
@@ -119,7 +129,7 @@ class CommandProcessor(wiring.Component):
                 m.d.comb += fetch.descriptor.ready.eq(accepted)
                 with m.If(accepted):
                     m.d.sync += index.eq(index + 1)
-                with m.If(at_end & all_empty & quiet):
+                with m.If(at_end & all_empty & quiet & in_time):
                     m.d.sync += end.eq(descriptor[: layout(isa.END).size])
                     m.d.comb += fetch.descriptor.ready.eq(1)
                     m.next = "RECORD"
@@ -137,7 +147,7 @@ class CommandProcessor(wiring.Component):
                 for engine in reversed(ENGINES):
                     with m.If(self._of(engine, "fault_valid")):
                         fault(self._of(engine, "fault").status, engine, self._of(engine, "fault").index)
-                with m.If(self.reset):
+                with m.If(reset):
                     m.next = "RESET"
             with m.State("ABORT"):
                 m.d.comb += self.abort.eq(1)
@@ -145,7 +155,7 @@ class CommandProcessor(wiring.Component):
                     m.next = "SKIP"
                     with m.If(lost):
                         m.next = "DROP"
-                with m.If(self.reset):
+                with m.If(reset):
                     m.next = "RESET"
             with m.State("SKIP"):
                 m.d.comb += fetch.descriptor.ready.eq(1)
@@ -154,7 +164,7 @@ class CommandProcessor(wiring.Component):
                     m.next = "RECORD"
                 with m.If(fetch.descriptor.valid & fetch.error):
                     m.next = "DROP"
-                with m.If(self.reset):
+                with m.If(reset):
                     m.next = "RESET"
             with m.State("RECORD"):
                 self._write_record(m, end, status, culprit, fault_index, counters)
@@ -165,15 +175,15 @@ class CommandProcessor(wiring.Component):
                     m.next = "RUN"
             with m.State("RESET"):
                 m.d.comb += [self.abort.eq(1), fetch.clear.eq(1)]
-                m.d.sync += index.eq(0)
+                m.d.sync += [index.eq(0), started.eq(0), reset_waits.eq(0)]
                 with m.If(quiet & fetch.idle):
                     m.next = "RUN"
         with m.If(self.completed):
             m.d.sync += [index.eq(0), self.submissions.eq(self.submissions + 1), self.last_status.eq(status)]
 
         pending = fetch.head != self.ring_tail
-        m.d.comb += self.running.eq(pending | any_busy | ~all_empty | ~fsm.ongoing("RUN"))
-        self._count(m, counters, queues, fsm)
+        m.d.comb += self.running.eq(started | pending | any_busy | ~all_empty | ~fsm.ongoing("RUN") | reset_waits)
+        self._count(m, counters, started, queues, fsm)
         return m
 
     def _dispatch(self, m, queues, descriptor, index, accepted, full, at_end, unknown):
@@ -182,7 +192,12 @@ class CommandProcessor(wiring.Component):
             for engine, queue in queues.items():
                 with m.Case(ENGINE_OPS[engine].code):
                     payload = Cat(descriptor[: layout(ENGINE_OPS[engine]).size], index)
-                    m.d.comb += [queue.queue.payload.eq(payload), queue.queue.valid.eq(1), accepted.eq(queue.queue.ready), full.eq(~queue.queue.ready)]
+                    m.d.comb += [
+                        queue.queue.payload.eq(payload),
+                        queue.queue.valid.eq(1),
+                        accepted.eq(queue.queue.ready),
+                        full.eq(~queue.queue.ready),
+                    ]
             with m.Case(isa.END.code):
                 m.d.comb += at_end.eq(1)
             with m.Default():
@@ -211,7 +226,7 @@ class CommandProcessor(wiring.Component):
         m.d.comb += [
             self.writes_record.eq(1),
             memory.aw.valid.eq(~address_sent),
-            memory.aw.payload.addr.eq(end.address),
+            memory.aw.payload.addr.eq(end.address & -isa.COMPLETION_BYTES),  # else the burst could cross 4 KiB
             memory.aw.payload.len.eq(beats - 1),
             memory.w.valid.eq(beat != beats),
             memory.w.payload.data.eq(Array(record.word_select(i, width) for i in range(beats))[beat]),
@@ -232,9 +247,8 @@ class CommandProcessor(wiring.Component):
                 m.d.comb += self.completed.eq(1)
                 m.next = "RUN"
 
-    def _count(self, m, counters, queues, fsm):
+    def _count(self, m, counters, started, queues, fsm):
         """Counters: they start with the doorbell, or the previous completion, and stand still in the record."""
-        started = Signal()
         starts = ~started & (self.ring_head != self.ring_tail) & fsm.ongoing("RUN")
         with m.If(starts):
             m.d.sync += [counters.eq(0), started.eq(1)]
@@ -250,6 +264,6 @@ class CommandProcessor(wiring.Component):
                 counters.bytes_read.eq(counters.bytes_read + self.read_bytes),
                 counters.bytes_written.eq(counters.bytes_written + self.written_bytes),
             ]
-        with m.If(self.completed | self.reset):
+        with m.If(self.completed):
             m.d.sync += started.eq(0)
         m.d.comb += self.cycles.eq(counters.cycles)

@@ -25,7 +25,8 @@ class ComputeEngine(wiring.Component):
 
     A tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least ``rows``. Tiles of
     a descriptor follow without a gap; between descriptors there are two cycles. Row tiles are walked inside column
-    tiles. The result's last word is written ``rows + cols + rows + 5`` cycles after the last step.
+    tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the last step. After reset and after
+    abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
 
     west_address, west_word, north_address, north_word
         Reads of the operand buffers, :data:`OPERAND_READ_LATENCY` cycles.
@@ -84,8 +85,9 @@ class ComputeEngine(wiring.Component):
         last_column = columns_left <= config.cols
         feeding = Signal()
 
-        flush = Signal(range(config.word_bytes + 1))
-        with m.FSM() as fsm:
+        flush = Signal(range(config.word_bytes + 1), init=config.word_bytes)
+        flushed = Signal()
+        with m.FSM(init="FLUSH") as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.work.ready.eq(~self.abort)
                 m.d.sync += [work.eq(self.work.payload), flush.eq(config.word_bytes)]
@@ -124,9 +126,10 @@ class ComputeEngine(wiring.Component):
             with m.State("FAULT"), m.If(self.abort):
                 m.next = "FLUSH"
             with m.State("FLUSH"):
-                # Zeros push what is left out of the feeders.
+                # Zeros push what is left out of the feeders; a swap, whose result nobody drains, takes the sums away.
                 m.d.sync += flush.eq(flush - 1)
                 with m.If(flush == 0):
+                    m.d.comb += flushed.eq(1)
                     m.next = "IDLE"
 
         m.d.comb += [west.advance.eq(next_row), north.advance.eq(next_column)]
@@ -146,7 +149,7 @@ class ComputeEngine(wiring.Component):
             north.start.eq(start),
             west.step.eq(feeding),
             north.step.eq(feeding),
-            array.swap.eq(delayed(m, tile_ends, ISSUE_TO_ARRAY + 1, name="swap")),
+            array.swap.eq(delayed(m, tile_ends | flushed, ISSUE_TO_ARRAY + 1, name="swap")),
             array.shift.eq(drain.shift),
             drain.tile_valid.eq(tile_ends & ~self.abort),
             drain.tile.address.eq(tile_acc),

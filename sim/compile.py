@@ -1,15 +1,15 @@
-"""Verilog text to a shared library: Verilator, then the C++ compiler.
+"""Verilog text to machine code: Verilator, then the C++ compiler, without make.
 
-The generated code goes into two translation units that compile side by side:
-what runs every cycle, optimised; and what runs once (construction, settling,
-names for waveforms), not optimised. The design has to be one unit anyway, since
-the compiler finds the most when it sees all of it.
+The generated code goes into few translation units that compile side by side:
+what runs every cycle, optimised; what runs once (construction, settling, names
+for waveforms), not optimised; and Verilator's runtime. What runs every cycle is
+one unit, since the compiler finds the most when it sees all of it.
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
@@ -22,7 +22,7 @@ from hwacc.sim import toolchain
 from hwacc.sim.progress import Progress
 
 PREFIX = "Vhwacc"
-"""Name of the generated class; ``harness.cpp`` knows it."""
+"""Name of the generated class; the harness knows it."""
 HARNESS = Path(__file__).parent / "harness"
 LIBRARY = "simulator.so"
 LOG = "build.log"
@@ -40,11 +40,12 @@ VERILATOR_FLAGS = (
     "-Wno-fatal",
     "-Wno-lint",
 )
-COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-DVL_TIME_CONTEXT", "-DVL_IGNORE_UNKNOWN_ARCH", "-w")
+COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-DVL_IGNORE_UNKNOWN_ARCH", "-w")
 FAST_FLAGS = ("-O2", "-march=native", "-fno-stack-protector")
 SLOW_FLAGS = ("-O0",)
 RUNTIME_FLAGS = ("-O1",)
-MACROS = {"VM_COVERAGE": 0, "VM_SC": 0, "VM_TIMING": 0, "VM_TRACE_SAIF": 0}
+MACROS = ("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE", "VM_TRACE_FST", "VM_TRACE_SAIF", "VM_TRACE_VCD")
+"""What the generated code expects to be defined; 0 unless said otherwise."""
 
 
 class Trace(str, Enum):
@@ -59,69 +60,78 @@ class Trace(str, Enum):
         """The format that a file's name asks for; raises :class:`DeviceError` for another ending."""
         if path is None:
             return cls.NONE
-        try:
-            return cls(path.suffix.removeprefix("."))
-        except ValueError:
-            raise DeviceError(f"{path}: a waveform file ends in .fst or .vcd") from None
-
-
-def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, progress: Progress) -> Path:
-    """Makes the shared library beside ``verilog`` and returns its path.
-
-    Raises :class:`hwacc.errors.MissingToolError`, or :class:`DeviceError` naming the tool that failed and the log.
-    """
-    folder = verilog.parent
-    generated = folder / "generated"
-    progress("simulator: Verilator translates the Verilog to C++")
-    verilator = toolchain.verilator()
-    tracing = [] if trace is Trace.NONE else [f"--trace-{trace.value}"]
-    command = [str(verilator.binary), *VERILATOR_FLAGS, *tracing, "--top-module", TOP, "--prefix", PREFIX, "--Mdir", str(generated)]
-    _call([*command, str(verilog)], folder, "Verilator", verilator.environment)
-    progress("simulator: the C++ compiler makes the library")
-    with ThreadPoolExecutor() as pool:
-        objects = list(pool.map(lambda unit: _compile(unit, folder, config, trace), _units(generated, trace)))
-    library = folder / LIBRARY
-    _call([*toolchain.compiler().command, "-shared", "-o", str(library), *map(str, objects)], folder, "the linker")
-    return library
+        if path.suffix not in (".fst", ".vcd"):
+            raise DeviceError(f"{path}: a waveform file ends in .fst or .vcd")
+        return cls(path.suffix[1:])
 
 
 class Unit(NamedTuple):
     """A translation unit: its name, the sources that it includes, how it is optimised."""
 
     name: str
-    sources: list[Path]
+    sources: Sequence[Path]
     flags: tuple[str, ...]
 
 
-def _units(generated: Path, trace: Trace) -> list[Unit]:
-    sources = sorted(generated.glob(f"{PREFIX}*.cpp"))
-    include = toolchain.verilator().include
-    runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
+def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, progress: Progress) -> Path:
+    """Makes the simulator's shared library beside ``verilog`` and returns its path.
+
+    Raises :class:`hwacc.errors.MissingToolError`, or :class:`DeviceError` naming the tool that failed.
+    """
+    folder = verilog.parent
+    progress("simulator: Verilator translates the Verilog to C++")
+    generated = translate(verilog, PREFIX, [] if trace is Trace.NONE else [f"--trace-{trace.value}"])
+    progress("simulator: the C++ compiler makes the library")
+    runtime = [] if trace is Trace.NONE else [f"verilated_{trace.value}_c.cpp"]
+    macros = {"BUS_BYTES": config.bus_bytes, "VL_TIME_CONTEXT": 1}
     if trace is not Trace.NONE:
-        runtime.append(include / f"verilated_{trace.value}_c.cpp")
-    fast = [source for source in sources if not source.stem.endswith("__Slow")]
-    slow = [source for source in sources if source.stem.endswith("__Slow")]
+        macros |= {"VM_TRACE": 1, f"VM_TRACE_{trace.name}": 1}
+    units = design_units(generated, PREFIX, [HARNESS / "harness.cpp"], runtime)
+    objects = compile_units(units, folder, macros, [HARNESS / "compression", generated])
+    return link(objects, folder / LIBRARY, ["-shared"])
+
+
+def translate(verilog: Path, prefix: str, options: Sequence[str]) -> Path:
+    """Lets Verilator write C++ beside ``verilog``; returns the folder."""
+    verilator = toolchain.verilator()
+    generated = verilog.parent / "generated"
+    command = [str(verilator.binary), *VERILATOR_FLAGS, *options, "--top-module", TOP, "--prefix", prefix, "--Mdir", str(generated)]
+    _call([*command, str(verilog)], verilog.parent, "Verilator", verilator.environment)
+    return generated
+
+
+def design_units(generated: Path, prefix: str, harness: Sequence[Path], runtime: Sequence[str]) -> list[Unit]:
+    """The units of a design with the sources ``harness`` around it; ``runtime`` names what it needs of Verilator beside the core."""
+    sources = sorted(generated.glob(f"{prefix}*.cpp"))
+    include = toolchain.verilator().include
     return [
-        Unit("fast", [*fast, HARNESS / "harness.cpp"], FAST_FLAGS),
-        Unit("slow", slow, SLOW_FLAGS),
-        Unit("runtime", runtime, RUNTIME_FLAGS),
+        Unit("fast", [*(s for s in sources if not s.stem.endswith("__Slow")), *harness], FAST_FLAGS),
+        Unit("slow", [s for s in sources if s.stem.endswith("__Slow")], SLOW_FLAGS),
+        Unit("runtime", [include / name for name in ("verilated.cpp", "verilated_threads.cpp", *runtime)], RUNTIME_FLAGS),
     ]
 
 
-def _compile(unit: Unit, folder: Path, config: ArrayConfig, trace: Trace) -> Path:
-    """Makes the unit's object file and returns its path."""
+def compile_units(units: Sequence[Unit], folder: Path, macros: Mapping[str, int], folders: Sequence[Path]) -> list[Path]:
+    """Object files of the units, made side by side in ``folder``."""
+    include = toolchain.verilator().include
+    defined = {**dict.fromkeys(MACROS, 0), **macros}
+    options = [f"-D{name}={value}" for name, value in defined.items()]
+    options += [f"-I{path}" for path in (*folders, include, include / "vltstd")]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda unit: _compile(unit, folder, options), units))
+
+
+def link(objects: Sequence[Path], result: Path, options: Sequence[str]) -> Path:
+    """Joins the objects to ``result``, and returns it."""
+    _call([*toolchain.compiler().command, "-o", str(result), *map(str, objects), *options], result.parent, "the linker")
+    return result
+
+
+def _compile(unit: Unit, folder: Path, options: Sequence[str]) -> Path:
     source, result = folder / f"{unit.name}.cpp", folder / f"{unit.name}.o"
     source.write_text("".join(f'#include "{path}"\n' for path in unit.sources))
-    tracing = {"VM_TRACE": trace is not Trace.NONE, "VM_TRACE_FST": trace is Trace.FST, "VM_TRACE_VCD": trace is Trace.VCD}
-    macros = {**MACROS, **tracing, "BUS_BYTES": config.bus_bytes}
-    include = toolchain.verilator().include
-    folders = [HARNESS / "compression", folder / "generated", include, include / "vltstd"]
-    options = [f"-D{key}={int(value)}" for key, value in macros.items()] + [f"-I{path}" for path in folders]
-    _call(
-        [*toolchain.compiler().command, *COMPILER_FLAGS, *unit.flags, *options, "-c", str(source), "-o", str(result)],
-        folder,
-        "the C++ compiler",
-    )
+    command = [*toolchain.compiler().command, *COMPILER_FLAGS, *unit.flags, *options, "-c", str(source), "-o", str(result)]
+    _call(command, folder, "the C++ compiler")
     return result
 
 

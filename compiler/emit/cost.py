@@ -15,9 +15,9 @@ from hwacc.config import ArrayConfig
 from hwacc.isa import Engine
 
 MEMORY_LATENCY = 32
-START = 2 * MEMORY_LATENCY
+START = MEMORY_LATENCY + 8
 """From the doorbell until the first engine works: fetching the first descriptors."""
-END = 2 * MEMORY_LATENCY
+END = MEMORY_LATENCY
 """From the last STORE until the completion record is in memory."""
 COMPUTE_OVERHEAD = 2
 STORE_OVERHEAD = 4

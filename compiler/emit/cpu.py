@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.context import source_name
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
 from hwacc.compiler.transforms.destination_style import DestinationStyle
 from hwacc.compiler.transforms.passes import Step, run_passes
+from hwacc.compiler.transforms.refuse_narrow_elements import RefuseNarrowElements
 from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ TO_LOOPS: tuple[Step, ...] = (
     "canonicalize",
     "cse",
     "buffer-deallocation-pipeline",
+    RefuseNarrowElements(),
     CopiesToLinalg(),
     "func.func(convert-linalg-to-loops)",
 )
@@ -78,5 +79,5 @@ def cpu_code(function: ir.Operation) -> bytes:
         run_passes(module, (*TO_LOOPS, *TO_LLVM))
     except ModelError as error:
         name = function.attributes["sym_name"].value
-        raise ModelError(f"task {name} ({source_name(function.location)}) has no CPU code: {error}") from None
+        raise ModelError(f"task {name} has no CPU code: {error}") from None
     return str(module).encode()

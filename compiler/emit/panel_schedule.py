@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.access import Access, load_fields
-from hwacc.compiler.emit.blocking import Blocking, Sizes
+from hwacc.compiler.emit.blocking import Blocking, cuts
 from hwacc.compiler.emit.panels import Range, line_words
-from hwacc.compiler.emit.residency import Held, Residency, Unit
+from hwacc.compiler.emit.residency import Held, Residency
 from hwacc.compiler.emit.schedule import Schedule
+from hwacc.compiler.emit.sizes import Sizes
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import PARAMETER_BYTES, ArrayConfig
 from hwacc.isa import Addend, Output, Target
@@ -28,8 +29,8 @@ class PanelScheduler:
         self.config = config
         self.sizes = Sizes(spec, config)
         self.slots = {slot.name: index for index, slot in enumerate(spec.slots(config))}
-        self.west = lru_cache(maxsize=None)(lambda rows, steps: self._loads(panels.west_accesses(spec, config, rows, steps)))
-        self.north = lru_cache(maxsize=None)(lambda columns, steps: self._loads(panels.north_accesses(spec, config, columns, steps)))
+        self.west = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.west_accesses(spec, config, *ranges)))
+        self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, config, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
 
@@ -61,7 +62,7 @@ class _Run:
         bias_words = sizes.bias_words(max(columns))
         result_words = max(rows) * max(tiles.values())
         result_count = min((sizes.acc_words - bias_words) // result_words, len(rows) * len(columns))
-        self.results = [Held(slot * result_words, -1) for slot in range(result_count)]
+        self.results = [Held(slot * result_words) for slot in range(result_count)]
         self.bias = Residency(tiles, bias_words, sizes.acc_words - bias_words)
         self.parameters = Residency(tiles, self.config.parameter_words)
         west = {(i, s): sizes.west(count, step) for i, count in enumerate(rows) for s, step in enumerate(steps)}
@@ -72,12 +73,14 @@ class _Run:
         """A panel of the result, over all of k, to memory."""
         computed = -1
         for step in range(len(self.blocking.steps)):
-            computed = self._compute(result, row, column, step)
+            computed = self._step(result, row, column, step)
         rows, columns = self.blocking.rows[row], self.blocking.columns[column]
-        values, after = self._store_values(result, rows, columns), [computed]
+        values = self._store_values(result, rows, columns)
+        after: list[int | None] = [computed]
         scales = None
         if self.spec.has_parameters:
-            scales = self._bring(self.parameters, (column, 0), Target.PARAMETERS, self.shared.parameters(columns))
+            scales = self.parameters.place((column, 0))
+            self._bring(scales, Target.PARAMETERS, self.shared.parameters, columns)
             values["parameters"] = scales.place
             after.append(scales.loaded)
         width, height = columns[1] - columns[0], rows[1] - rows[0]
@@ -86,39 +89,62 @@ class _Run:
         if scales is not None:
             scales.reader = result.reader
 
-    def _compute(self, result: Held, row: int, column: int, step: int) -> int:
-        """One COMPUTE, and the LOADs of what it needs and is not on chip."""
+    def _step(self, result: Held, row: int, column: int, step: int) -> int:
+        """One step of a panel: the LOADs of what it needs and is not on chip, and its COMPUTE; returns the latter's number."""
         rows, columns, steps = self.blocking.rows[row], self.blocking.columns[column], self.blocking.steps[step]
-        used = [
-            self._bring(self.west, (row, step), Target.WEST, self.shared.west(rows, steps)),
-            self._bring(self.north, (column, step), Target.NORTH, self.shared.north(columns, steps)),
-        ]
-        m, n, k = rows[1] - rows[0], columns[1] - columns[0], steps[1] - steps[0]
-        nk = self.spec.weights_layout == "nk"
-        values = {"m": m, "n": n, "k": k, "west": used[0].place, "north": used[1].place, "acc": result.place}
-        values |= {"west_stride": line_words(k, self.config), "north_stride": line_words(k if nk else n, self.config)}
-        values |= {"west_k_contiguous": 1, "north_k_contiguous": int(nk), "addend": Addend.ACCUMULATE if step else Addend.NONE}
-        if self.spec.has_bias and not step:
-            used.append(self._bring(self.bias, (column, 0), Target.ACCUMULATOR, self.shared.bias(columns)))
-            values |= {"addend": Addend.BIAS, "bias": used[-1].place}
-        after = [held.loaded for held in used] + [result.reader]
-        number = self.schedule.add(isa.COMPUTE, values, cycles=cost.compute_cycles(m, n, k, self.config), after=after)
-        for held in used:
-            held.reader = number
+        west, north = self.west.place((row, step)), self.north.place((column, step))
+        west_missing, north_missing = west.loaded is None, north.loaded is None
+        bias = self.bias.place((column, 0)) if self.spec.has_bias and not step else None
+        number = -1
+        for part in self._parts(steps):
+            if west_missing:
+                self._load(west, Target.WEST, self.shared.west(rows, steps, part))
+            if north_missing:
+                self._load(north, Target.NORTH, self.shared.north(columns, steps, part))
+            values = self._compute_values(rows, columns, steps, part)
+            values |= {"west": west.place + values["west"], "north": north.place + values["north"], "acc": result.place}
+            after = [west.loaded, north.loaded, result.reader]
+            if bias is not None and part[0] == 0:
+                self._bring(bias, Target.ACCUMULATOR, self.shared.bias, columns)
+                values |= {"addend": Addend.BIAS, "bias": bias.place}
+                after.append(bias.loaded)
+            cycles = cost.compute_cycles(values["m"], values["n"], values["k"], self.config)
+            number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
+        for held in (west, north, bias):
+            if held is not None:
+                held.reader = number
         return number
 
-    def _bring(self, residency: Residency, unit: Unit, target: Target, loads: Loads) -> Held:
-        """The unit on chip: found there, or loaded once nobody reads what it replaces."""
-        held = residency.find(unit)
-        if held is not None:
-            return held
-        room = residency.make_room(unit)
-        base, slot = room.place * self._word_bytes(target), self.shared.slots[_BUFFER[target]]
-        number = -1
+    def _parts(self, steps: Range) -> list[Range]:
+        """``steps`` itself or, at the very beginning, parts of it that begin on a word."""
+        if self.schedule.operations:
+            return [steps]
+        word = self.config.word_bytes
+        size = -(-(steps[1] - steps[0]) // (word * self.blocking.first_parts)) * word
+        return [(steps[0] + first, steps[0] + end) for first, end in cuts(steps[1] - steps[0], size)]
+
+    def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range) -> dict[str, int]:
+        """Fields of a COMPUTE of ``part`` of a panel's ``steps``, if both panels began at word 0."""
+        n, before = columns[1] - columns[0], part[0] - steps[0]
+        line = line_words(steps[1] - steps[0], self.config)
+        values = {"m": rows[1] - rows[0], "n": n, "k": part[1] - part[0], "addend": Addend.ACCUMULATE if part[0] else Addend.NONE}
+        values |= {"west": before // self.config.word_bytes, "west_stride": line, "west_k_contiguous": 1}
+        if self.spec.weights_layout == "nk":
+            return values | {"north": before // self.config.word_bytes, "north_stride": line, "north_k_contiguous": 1}
+        across = line_words(n, self.config)
+        return values | {"north": before * across, "north_stride": across}
+
+    def _bring(self, held: Held, target: Target, loads: Callable[..., Loads], *ranges: Range) -> None:
+        """Loads a unit, unless it is there."""
+        if held.loaded is None:
+            self._load(held, target, loads(*ranges))
+
+    def _load(self, held: Held, target: Target, loads: Loads) -> None:
+        """LOADs to the place of a unit, once nobody reads what was there."""
+        base, slot = held.place * self._word_bytes(target), self.shared.slots[_BUFFER[target]]
         for fields, cycles in loads:
             values = {**fields, "local": fields["local"] + base, "target": target}
-            number = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[room.reader])
-        return residency.put(unit, room.place, number)
+            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[held.reader])
 
     def _word_bytes(self, target: Target) -> int:
         words = {Target.ACCUMULATOR: self.config.acc_word_bytes, Target.PARAMETERS: self.config.cols * PARAMETER_BYTES}

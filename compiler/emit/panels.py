@@ -23,19 +23,25 @@ def line_words(length: int, config: ArrayConfig) -> int:
     return -(-length // config.word_bytes)
 
 
-def west_accesses(spec: ContractionSpec, config: ArrayConfig, pixels: Range, steps: Range) -> list[Access]:
-    """Output pixels (rows of the product) ``pixels`` and steps of k ``steps``, from local byte 0 on."""
+def west_accesses(spec: ContractionSpec, config: ArrayConfig, pixels: Range, steps: Range, part: Range) -> list[Access]:
+    """Output pixels (rows of the product) ``pixels``, and of the steps of k ``steps`` a ``part``, where it is in the whole panel.
+
+    The panel begins at local byte 0.
+    """
     line = line_words(steps[1] - steps[0], config) * config.word_bytes
-    if spec.is_matrix:
-        return [_lines(Picture(spec.k, spec.m), pixels, steps, line)]
-    return list(_window_accesses(spec, pixels, steps, line))
+    accesses = [_lines(Picture(spec.k, spec.m), pixels, part, line)] if spec.is_matrix else _window_accesses(spec, pixels, part, line)
+    return [replace(access, local=access.local + part[0] - steps[0]) for access in accesses]
 
 
-def north_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range, steps: Range) -> list[Access]:
-    """Output channels ``columns`` and steps of k ``steps`` of the weights, from local byte 0 on."""
-    across, along = (columns, steps) if spec.weights_layout == "nk" else (steps, columns)
-    picture = Picture(spec.k, spec.n) if spec.weights_layout == "nk" else Picture(spec.n, spec.k)
-    return [_lines(picture, across, along, line_words(along[1] - along[0], config) * config.word_bytes)]
+def north_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range, steps: Range, part: Range) -> list[Access]:
+    """Output channels ``columns`` of the weights, and ``part`` of ``steps`` likewise."""
+    if spec.weights_layout == "nk":
+        line, before = line_words(steps[1] - steps[0], config) * config.word_bytes, part[0] - steps[0]
+        access = _lines(Picture(spec.k, spec.n), columns, part, line)
+    else:
+        line = line_words(columns[1] - columns[0], config) * config.word_bytes
+        access, before = _lines(Picture(spec.n, spec.k), part, columns, line), (part[0] - steps[0]) * line
+    return [replace(access, local=before)]
 
 
 def bias_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:

@@ -8,8 +8,8 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from hwacc import isa
 from hwacc.compiler.emit.blocking import Blocking, ramped, ranked
@@ -24,9 +24,11 @@ CANDIDATES = 8
 """Blockings of which a schedule is built."""
 RAMPED = 2
 """Of these, the ones also tried with small first panels."""
+FIRST_PARTS = (2, 4, 8)
 OPERATIONS_LIMIT = 20_000
 """Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 2
+DESCRIPTOR_PRICE = 4
+"""Cycles: reading a descriptor takes the bus as long, just when operands are wanted."""
 STRIDE_LIMIT = 2**31
 
 
@@ -53,7 +55,7 @@ class Plan:
 def plan(spec: ContractionSpec, config: ArrayConfig) -> Plan:
     """The fastest stream found for ``spec``; raises :class:`ModelError` for what the hardware cannot hold."""
     _check(spec, config)
-    best = min(_schedules(spec, config), key=_price, default=None)
+    best = _search(spec, config)
     if best is None:
         raise ModelError(f"no part of a {spec.m}×{spec.k}×{spec.n} product fits into the buffers of this array; make them larger")
     return Plan(spec, config, tuple(best.finished()), best.cycles)
@@ -73,19 +75,37 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
 
 
-def _schedules(spec: ContractionSpec, config: ArrayConfig) -> Iterator[Schedule]:
-    """Schedules worth comparing; at least one if any fits, not many if they are long."""
-    scheduler, built = PanelScheduler(spec, config), 0
-    done: list[tuple[int, int, Blocking]] = []
-    for blocking in ranked(spec, config)[:CANDIDATES]:
-        if built < OPERATIONS_LIMIT:
-            schedule = scheduler.build(blocking)
-            built += len(schedule.operations)
-            done.append((_price(schedule), len(done), blocking))
-            yield schedule
-    for _, _, blocking in sorted(done)[:RAMPED]:
-        for variation in ramped(blocking, config):
-            if built < OPERATIONS_LIMIT:
-                schedule = scheduler.build(variation)
-                built += len(schedule.operations)
-                yield schedule
+def _search(spec: ContractionSpec, config: ArrayConfig) -> Schedule | None:
+    """The best schedule found; None if nothing fits.
+
+    First the regular blockings, then the best of them with smaller first panels, then the best of all with a split first COMPUTE.
+    """
+    tried = _Trials(PanelScheduler(spec, config))
+    tried.build(ranked(spec, config, CANDIDATES))
+    for blocking in tried.best(RAMPED):
+        tried.build(ramped(blocking, config))
+    for blocking in tried.best(1):
+        tried.build(replace(blocking, first_parts=parts) for parts in FIRST_PARTS)
+    return tried.found[0][2] if tried.found else None
+
+
+class _Trials:
+    """Blockings tried so far, the best first, with their prices and schedules."""
+
+    def __init__(self, scheduler: PanelScheduler) -> None:
+        self.scheduler = scheduler
+        self.operations = 0
+        self.found: list[tuple[int, Blocking, Schedule]] = []
+
+    def build(self, blockings: Iterable[Blocking]) -> None:
+        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; at least one in all."""
+        for blocking in blockings:
+            if self.operations < OPERATIONS_LIMIT:
+                schedule = self.scheduler.build(blocking)
+                self.operations += len(schedule.operations)
+                self.found.append((_price(schedule), blocking, schedule))
+        self.found = sorted(self.found, key=lambda trial: trial[0])[:CANDIDATES]
+
+    def best(self, count: int) -> list[Blocking]:
+        """The blockings of the cheapest schedules."""
+        return [blocking for _, blocking, _ in self.found[:count]]

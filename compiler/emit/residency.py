@@ -13,10 +13,13 @@ Unit = tuple[int, int]
 
 @dataclass
 class Held:
-    """A unit on chip: its first word, the operation that loads it, the last one that reads it."""
+    """A place for a unit: its first word, the operation that loads the unit (None: yet to come), the last one that reads it.
+
+    Until the unit is loaded, ``reader`` is the last one that reads what was there before.
+    """
 
     place: int
-    loaded: int
+    loaded: int | None = None
     reader: int | None = None
 
 
@@ -27,29 +30,22 @@ class Residency:
     """
 
     def __init__(self, sizes: Mapping[Unit, int], capacity: int, first_word: int = 0) -> None:
-        self.all_fit = sum(sizes.values()) <= capacity
-        offsets = accumulate(sizes.values(), initial=first_word)
-        self._own = dict(zip(sizes, offsets)) if self.all_fit else {}
-        largest = max(sizes.values())
-        self._free = [] if self.all_fit else [first_word + slot * largest for slot in range(capacity // largest)][::-1]
+        all_fit, largest = sum(sizes.values()) <= capacity, max(sizes.values())
+        self._own = dict(zip(sizes, accumulate(sizes.values(), initial=first_word))) if all_fit else {}
+        self._free = [] if all_fit else [first_word + slot * largest for slot in range(capacity // largest)][::-1]
         self._held: OrderedDict[Unit, Held] = OrderedDict()
 
-    def find(self, unit: Unit) -> Held | None:
-        """The unit, if it is there; it then counts as just used."""
-        if unit in self._held:
-            self._held.move_to_end(unit)
-        return self._held.get(unit)
-
-    def make_room(self, unit: Unit) -> Held:
-        """A place for ``unit``; ``reader`` is the last operation that reads what is there now, None if nothing is."""
-        if self._own:
-            return Held(self._own[unit], -1)
-        if self._free:
-            return Held(self._free.pop(), -1)
-        _, oldest = self._held.popitem(last=False)
-        return oldest
-
-    def put(self, unit: Unit, place: int, loaded: int) -> Held:
-        """Notes that operation ``loaded`` brings ``unit`` to ``place``."""
-        self._held[unit] = Held(place, loaded)
+    def place(self, unit: Unit) -> Held:
+        """Where the unit is or, with ``loaded`` None, where it is to go. It then counts as just used."""
+        if unit not in self._held:
+            self._held[unit] = self._room(unit)
+        self._held.move_to_end(unit)
         return self._held[unit]
+
+    def _room(self, unit: Unit) -> Held:
+        if self._own:
+            return Held(self._own[unit])
+        if self._free:
+            return Held(self._free.pop())
+        _, oldest = self._held.popitem(last=False)
+        return Held(oldest.place, reader=oldest.reader)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, dtype_name
-from hwacc.compiler.context import source_name
+from hwacc.compiler.context import given_name
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.contraction import Contraction, read_contraction
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import machine_function, stream_of
 from hwacc.compiler.emit.planner import plan
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, view_root
-from hwacc.compiler.transforms.partition import VIEWS
+from hwacc.compiler.transforms.build import VIEWS, view_root
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
 from hwacc.compiler.transforms.passes import walk
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
@@ -64,7 +64,7 @@ class ProgramBuilder:
         if op.name == "arith.constant":
             array = constant_array(op.results[0])
             assert array is not None
-            self._home[op.results[0]] = self.add_constant(source_name(op.location) or "constant", array)
+            self._home[op.results[0]] = self.add_constant(given_name(op.location) or "constant", array)
         elif op.name in VIEWS:
             self._home[op.results[0]] = self._home[op.operands[0]]
         elif op.name == "func.call":

@@ -6,7 +6,7 @@ the importer runs this file as a program, within limits of time and memory,
 and reads one JSON line from it::
 
     python -m hwacc.compiler.importers.flatbuffer model.tflite out.mlir
-    {"quantise": {"tensor name": [scale, zero point]}}    or    {"error": "..."}
+    {"quantise": {"tensor name": [scale, zero point]}}, or {"error": "..."}, or {"missing": "package"}
 
 Two things are done to the model before its conversion: shapes become static
 (the batch dimension is what the file holds, 1 as a rule), and each QUANTIZE of
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import resource
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def main() -> int:
         answer = convert(Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]))
     except ModelFault as fault:
         answer = {"error": str(fault)}
+    except ImportError as error:
+        answer = {"missing": error.name}
     print(json.dumps(answer))  # noqa: T201  # the answer is this program's output
     return 0
 
@@ -50,10 +53,13 @@ def convert(data: bytes, output: Path) -> dict[str, Any]:
     try:
         model = unpack(data)
         check(model)
+        clean_texts(model)
         scales = quantise_scales(model)
         static = make_static(model)
-    except ModelFault:
+    except (ModelFault, ImportError):
         raise
+    except struct.error:
+        raise ModelFault("damaged TensorFlow Lite model (cut short, or a part of it points outside the file)") from None
     except Exception as error:  # the generated classes raise whatever the damage provokes
         raise ModelFault(f"damaged TensorFlow Lite model ({type(error).__name__} while reading it)") from None
     output.with_suffix(".tflite").write_bytes(static)
@@ -78,6 +84,39 @@ def check(model: Any) -> None:
     for index in [*graph.inputs, *graph.outputs]:
         if not 0 <= index < len(graph.tensors):
             raise ModelFault(f"damaged TensorFlow Lite model (tensor {index} is not there)")
+    check_exact(model)
+
+
+def check_exact(model: Any) -> None:
+    """Refuses the operators that the TOSA converter is known to turn into others, nearly the same.
+
+    RESIZE_BILINEAR differs in rounding; RESIZE_NEAREST_NEIGHBOR, too, unless exactly one of its two options is set.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    for op in model.subgraphs[0].operators or []:
+        code = builtin(model, op)
+        if code == schema.BuiltinOperator.RESIZE_BILINEAR:
+            raise ModelFault("operator RESIZE_BILINEAR is not supported: its conversion to TOSA is not exact")
+        if code == schema.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR and op.builtinOptions.alignCorners == op.builtinOptions.halfPixelCenters:
+            raise ModelFault(
+                "operator RESIZE_NEAREST_NEIGHBOR is not supported unless either align_corners or half_pixel_centers is set: "
+                "its conversion to TOSA is not exact"
+            )
+
+
+def builtin(model: Any, op: Any) -> int:
+    """The number of a builtin operator; old files hold it in another field."""
+    code = model.operatorCodes[op.opcodeIndex]
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def clean_texts(model: Any) -> None:
+    """Drops descriptions, and makes tensor names printable ASCII: they become MLIR locations, which must be UTF-8."""
+    model.description = model.metadata = model.signatureDefs = None
+    for tensor in model.subgraphs[0].tensors:
+        name = (tensor.name or b"").decode("ascii", errors="replace")
+        tensor.name = "".join(character if character.isascii() and character.isprintable() else "_" for character in name).encode()
 
 
 def quantise_scales(model: Any) -> dict[str, tuple[float, int]]:
@@ -86,8 +125,7 @@ def quantise_scales(model: Any) -> dict[str, tuple[float, int]]:
 
     graph, scales = model.subgraphs[0], {}
     for op in graph.operators or []:
-        code = model.operatorCodes[op.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.QUANTIZE:
+        if builtin(model, op) != schema.BuiltinOperator.QUANTIZE:
             continue
         source, result = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
         if source.type == schema.TensorType.FLOAT32 and len(result.quantization.scale) == 1:

@@ -10,6 +10,7 @@ arithmetic would, and the fusion of epilogues can recognise it safely.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,16 @@ from hwacc.compiler.importers import flatbuffer
 from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT, ExactQuantise
 from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
 from hwacc.compiler.transforms.passes import Step, run_passes, walk
-from hwacc.errors import ModelError
+from hwacc.errors import MissingToolError, ModelError
 
 if TYPE_CHECKING:
     from mlir import ir
 
 ENTRY_FUNCTION = "tf.entry_function"
 """The converter's attribute with the names of inputs and outputs."""
+
+LEFT_OVER = re.compile(r'= "?tfl\.(\w+)"?[ (]')
+"""An operation of the converter's TensorFlow Lite dialect in its output."""
 
 TIME_LIMIT = 120.0
 """Seconds that the conversion to TOSA may take."""
@@ -67,15 +71,10 @@ def import_tosa(path: Path) -> ir.Module:
         output = Path(folder) / f"{path.stem}.mlir"
         answer = run_converter(path, output)
         text = output.read_text()
-    from mlir import ir
-
-    context = ir.Context.current
-    context.allow_unregistered_dialects = True
-    try:
-        module = parse_module(text, f"{path}: TOSA")
-    finally:
-        context.allow_unregistered_dialects = False
-    require_tosa(module, str(path))
+    require_tosa(text, str(path))
+    module = parse_module(text, f"{path}: TOSA")
+    for op in walk(module.operation, "tosa.custom"):
+        raise ModelError(f"{path}: custom operator {op.attributes['operator_name'].value!r} is not supported")
     mark_quantise(module, answer["quantise"])
     return module
 
@@ -110,6 +109,8 @@ def run_converter(path: Path, output: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: damaged TensorFlow Lite model (its reader ended with {ending})") from None
     if "error" in answer:
         raise ModelError(f"{path}: {answer['error']}{complaint(run.stderr)}")
+    if "missing" in answer:
+        raise MissingToolError(f"reading .tflite files needs {answer['missing']}; install it with: pip install 'hwacc[tflite]'")
     return answer
 
 
@@ -122,12 +123,12 @@ def complaint(stderr: str) -> str:
     return ""
 
 
-def require_tosa(module: ir.Module, where: str) -> None:
-    """Raises :class:`ModelError` for an operator that the converter left as it was."""
-    for op in walk(module.operation):
-        if op.name.startswith("tfl."):
-            operator = op.name.removeprefix("tfl.").upper()
-            raise ModelError(f"{where}: operator {operator} at {source_name(op.location)!r} is not supported: it has no TOSA form")
+def require_tosa(text: str, where: str) -> None:
+    """Raises :class:`ModelError` for operators that the converter left as they were."""
+    left = sorted({name.upper() for name in LEFT_OVER.findall(text)})
+    if left:
+        plural, verb = ("s", "have") if len(left) > 1 else ("", "has")
+        raise ModelError(f"{where}: operator{plural} {', '.join(left)} {verb} no TOSA form and cannot be compiled")
 
 
 def require_linalg(module: ir.Module, where: str) -> None:
@@ -137,14 +138,17 @@ def require_linalg(module: ir.Module, where: str) -> None:
             raise ModelError(f"{where}: {op.name} at {source_name(op.location)!r} is not supported: it has no linalg form")
         for result in op.results:
             if "?" in str(result.type):
-                raise ModelError(f"{where}: {source_name(op.location)!r} has the dynamic type {result.type}; only static shapes are supported")
+                raise ModelError(
+                    f"{where}: {source_name(op.location)!r} has the dynamic type {result.type}; only static shapes are supported"
+                )
 
 
 def mark_quantise(module: ir.Module, scales: dict[str, tuple[float, int]]) -> None:
     """Notes on the last cast of each QUANTIZE, found by its tensor's name, the scale and zero point of the file."""
     from mlir import ir
+
     for op in walk(module.operation, "tosa.cast"):
         scale, result = scales.get(source_name(op.location)), op.results[0].type.element_type
-        if scale and isinstance(result, ir.IntegerType) and result.width < 32:
+        if scale and isinstance(result, ir.IntegerType) and result.is_signless and result.width < 32:
             op.attributes[SCALE] = ir.FloatAttr.get(ir.F32Type.get(op.context), scale[0])
             op.attributes[ZERO_POINT] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32, op.context), scale[1])

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlir import ir
 
+VIEWS = ("tensor.collapse_shape", "tensor.expand_shape")
+"""Operations that only rename the elements of a row-major buffer."""
+
 Body = Callable[..., "ir.Value"]
 """Gets the scalar inputs of one element, gives the scalar result."""
 
@@ -80,3 +83,9 @@ def defining(value: ir.Value) -> ir.Operation | None:
 
     owner = value.owner
     return None if isinstance(owner, ir.Block) else owner.operation
+
+
+def view_root(value: ir.Value) -> ir.Value:
+    """What ``value`` is a view of."""
+    op = defining(value)
+    return view_root(op.operands[0]) if op is not None and op.name in VIEWS else value

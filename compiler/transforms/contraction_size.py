@@ -33,7 +33,9 @@ def is_contraction(op: ir.Operation) -> bool:
     """Whether ``op`` is a convolution or a matrix product, on whichever backend."""
     name = op.name.removeprefix("linalg.")
     products = ("matmul", "quantized_matmul", "batch_matmul", "quantized_batch_matmul", "matvec", "vecmat", "batch_matvec")
-    return op.name in (CONV2D, GEMM) or (op.name.startswith("linalg.") and (name in products or name.startswith(("conv_", "depthwise_conv_"))))
+    return op.name in (CONV2D, GEMM) or (
+        op.name.startswith("linalg.") and (name in products or name.startswith(("conv_", "depthwise_conv_")))
+    )
 
 
 def contraction_size(op: ir.Operation) -> Size:

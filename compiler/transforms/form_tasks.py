@@ -31,12 +31,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array, constant_scalar
-from hwacc.compiler.context import source_name
+from hwacc.compiler.context import given_name
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS, integer_attribute
 from hwacc.compiler.names import short_name, unique_names
-from hwacc.compiler.transforms.build import defining, elementwise, users
+from hwacc.compiler.transforms.build import VIEWS, defining, users
 from hwacc.compiler.transforms.contraction_size import contraction_size
-from hwacc.compiler.transforms.partition import VIEWS, Group, is_cheap, outer_operands, partition
+from hwacc.compiler.transforms.partition import Group, is_cheap, outer_operands, partition
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import noted
 from hwacc.errors import ModelError
@@ -62,29 +62,7 @@ class FormTasks(Pass):
         functions = list(walk(module, "func.func"))
         if len(functions) != 1:
             raise ModelError(f"a model must be one function, not {len(functions)}")
-        separate_outputs(functions[0])
         Outliner(module, functions[0]).run()
-
-
-def separate_outputs(function: ir.Operation) -> None:
-    """Copies what is returned twice, and what is returned without being computed, so that each output is one task's buffer."""
-    from mlir import ir
-
-    terminator = list(function.regions[0].blocks[0].operations)[-1].operation
-    seen: set[ir.Value] = set()
-    for index, value in enumerate(terminator.operands):
-        root = view_root(value)
-        op = defining(root)
-        if root in seen or op is None or is_cheap(op):
-            with ir.InsertionPoint(terminator), terminator.location:
-                terminator.operands[index] = elementwise([value], value.type.element_type, lambda element: element)
-        seen.add(root)
-
-
-def view_root(value: ir.Value) -> ir.Value:
-    """What ``value`` is a view of."""
-    op = defining(value)
-    return view_root(op.operands[0]) if op is not None and op.name in VIEWS else value
 
 
 @dataclass
@@ -182,7 +160,7 @@ def arguments_of(group: Group) -> list[ir.Value]:
     found: dict[ir.Value, None] = {}
     for op in group.ops:
         on_array = op.name in TENSOR_OPS
-        work = list(op.operands)[:2] if on_array else list(reversed(outer_operands(op)))
+        work = list(op.operands)[:2] if on_array else outer_operands(op)
         while work:
             value = work.pop(0)
             producer = defining(value)
@@ -245,9 +223,9 @@ def wanted_name(group: Group, number: int) -> str:
     """A name from the source: that of the weights, else that of the result; else kind and number."""
     op = group.seed or group.ops[-1]
     kind = contraction_size(op).kind if group.seed is not None else "other"
-    sources = [source_name(op.location)]
+    sources = [given_name(op.location)]
     weights = defining(op.operands[1]) if group.seed is not None else None
     if weights is not None and weights.name == "arith.constant":
-        sources.insert(0, source_name(weights.location))
+        sources.insert(0, given_name(weights.location))
     name = short_name(sources)
     return f"{kind}_{number}" if name in ("", "main") else name

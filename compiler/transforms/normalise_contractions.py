@@ -23,7 +23,6 @@ What does not fit keeps its form and gets a reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +30,11 @@ import numpy as np
 from hwacc.compiler.constants import constant_array, constant_scalar, make_constant
 from hwacc.compiler.dialects.hwacc import CONV2D, GEMM, create, integer_attribute, list_attribute
 from hwacc.compiler.transforms.build import defining, replace
+from hwacc.compiler.transforms.contraction_size import contraction_size
+from hwacc.compiler.transforms.conv_input import constant_list, without_padding, without_slice
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import NotForArray, note
+from hwacc.config import ArrayConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,15 +62,6 @@ class NormaliseContractions(Pass):
                     replace(op, rewrite(op))
             except NotForArray as reason:
                 note(op, str(reason))
-
-
-@dataclass(frozen=True)
-class Image:
-    """What a convolution reads: a tensor and the padding around it (top, bottom, left, right)."""
-
-    value: ir.Value
-    padding: tuple[int, int, int, int]
-    pad_value: int
 
 
 def convolution(op: ir.Operation) -> ir.Value:
@@ -148,6 +141,9 @@ def require_int8(op: ir.Operation) -> None:
         raise NotForArray(f"multiplies {kinds[0]} by {kinds[1]} into {kinds[2]}; the array multiplies i8 by i8 into i32")
     if any(not value.type.has_static_shape for value in (operands[0], operands[1])):
         raise NotForArray("has dynamic sizes")
+    length, limit = contraction_size(op).k, ArrayConfig().max_k
+    if length > limit:
+        raise NotForArray(f"a reduction of {length} products can overflow int32; at most {limit} are supported")
 
 
 def zero_points(op: ir.Operation) -> int:
@@ -164,11 +160,6 @@ def zero_points(op: ir.Operation) -> int:
     return int(points[0])
 
 
-def constant_list(op: ir.Operation, name: str) -> list[int]:
-    """The integers of a dense attribute such as ``strides``; linalg's default of 1 where it is absent."""
-    return [int(v) for v in np.array(op.attributes[name]).ravel()] if name in op.attributes else [1, 1]
-
-
 def transposed(op: ir.Operation) -> bool:
     """Whether a product's second operand is [N, K]; raises :class:`NotForArray` for other maps than that or the plain ones."""
     if "indexing_maps" not in op.attributes:
@@ -181,67 +172,32 @@ def transposed(op: ir.Operation) -> bool:
     return maps == swapped
 
 
-def without_padding(value: ir.Value) -> Image:
-    """``value`` without the ``tensor.pad`` of its rows and columns by a constant."""
-    pad = defining(value)
-    if pad is None or pad.name != "tensor.pad" or len(pad.operands) != 1:
-        return Image(value, (0, 0, 0, 0), 0)
-    low, high = ([int(v) for v in pad.attributes[name]] for name in ("static_low", "static_high"))
-    block = pad.regions[0].blocks[0]
-    filler = constant_scalar(list(block.operations)[-1].operands[0])
-    if len(low) != 4 or min(low + high) < 0 or low[0] or high[0] or low[3] or high[3] or filler is None:
-        return Image(value, (0, 0, 0, 0), 0)
-    return Image(pad.operands[0], (low[1], high[1], low[2], high[2]), int(filler))
-
-
-def without_slice(image: Image, op: ir.Operation, strides: tuple[int, ...]) -> Image:
-    """``image`` without a slice that only cuts off rows and columns which no window of ``op`` would reach."""
-    cut = defining(image.value)
-    if cut is None or cut.name != "tensor.extract_slice" or any(image.padding) or len(cut.operands) != 1:
-        return image
-    source = cut.operands[0]
-    if any(cut.attributes["static_offsets"]) or any(step != 1 for step in cut.attributes["static_strides"]):
-        return image
-    old, new = list(image.value.type.shape), list(source.type.shape)
-    if len(new) != len(old) or (new[0], new[3]) != (old[0], old[3]):
-        return image
-    out = list(op.results[0].type.shape)
-    same = all(new[axis] - old[axis] < strides[axis - 1] - slack(op, axis, old[axis], out[axis]) for axis in (1, 2))
-    return Image(source, image.padding, image.pad_value) if same else image
-
-
-def slack(op: ir.Operation, axis: int, size: int, out: int) -> int:
-    """Rows (or columns) after the last window of ``op``, in an input of ``size``."""
-    kernel = list(op.operands[1].type.shape)[axis]
-    stride, dilation = constant_list(op, "strides")[axis - 1], constant_list(op, "dilations")[axis - 1]
-    return int(size - ((out - 1) * stride + (kernel - 1) * dilation + 1))
-
-
 def channel_bias(accumulator: ir.Value) -> ir.Value:
     """The int32 constant, one for each output channel, that ``accumulator`` repeats; raises :class:`NotForArray`."""
-    channels = list(accumulator.type.shape)[-1]
-    number = constant_scalar(accumulator)
     op = defining(accumulator)
-    if number is None and op is not None and op.name == "linalg.fill":
+    number = constant_scalar(accumulator)
+    if number is None and op is not None and (op.name == "linalg.fill" or copies_element(op)):
         number = constant_scalar(op.operands[0])
     if number is not None:
-        return make_constant(np.full(channels, number, np.int32))
-    vector = op.operands[0] if op is not None and broadcasts_channels(op) else None
-    if vector is None or constant_array(vector) is None:
+        return make_constant(np.full(list(accumulator.type.shape)[-1], number, np.int32))
+    if op is None or not broadcasts_channels(op) or constant_array(op.operands[0]) is None:
         raise NotForArray("what it adds is not a constant for each output channel")
-    return vector
+    return op.operands[0]
 
 
 def broadcasts_channels(op: ir.Operation) -> bool:
     """Whether ``op`` repeats a vector along the last dimension of its result."""
     rank = len(op.results[0].type.shape)
-    if len(op.operands[0].type.shape) != 1:
-        return False
     if op.name == "linalg.broadcast":
         return list(op.attributes["dimensions"]) == list(range(rank - 1))
+    dims = ", ".join(f"d{i}" for i in range(rank))
+    return copies_element(op) and str(next(iter(op.attributes["indexing_maps"]))) == f"affine_map<({dims}) -> (d{rank - 1})>"
+
+
+def copies_element(op: ir.Operation) -> bool:
+    """Whether ``op`` is a ``linalg.generic`` that yields elements of its only input as they are."""
     if op.name != "linalg.generic" or len(op.operands) != 2:
         return False
-    dims = ", ".join(f"d{i}" for i in range(rank))
     block = op.regions[0].blocks[0]
-    copies = len(list(block.operations)) == 1 and list(block.operations)[0].operands[0] == block.arguments[0]
-    return copies and str(list(op.attributes["indexing_maps"])[0]) == f"affine_map<({dims}) -> (d{rank - 1})>"
+    body = list(block.operations)
+    return len(body) == 1 and bool(body[0].operands[0] == block.arguments[0])

@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
-from hwacc.compiler.transforms.build import defining, users
+from hwacc.compiler.transforms.build import VIEWS, defining, users
 from hwacc.compiler.transforms.contraction_size import is_contraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlir import ir
-
-VIEWS = ("tensor.collapse_shape", "tensor.expand_shape")
-"""Operations that only rename the elements of a row-major buffer."""
 
 
 @dataclass
@@ -93,14 +90,20 @@ def clusters(ops: list[ir.Operation], position: dict[ir.Operation, int]) -> list
         if op.name in TENSOR_OPS or is_contraction(op):
             cluster[index] = index
             if op.name not in TENSOR_OPS:
-                for other in (*paddings(op), *finishing(op)):
+                for other in (*preparing(op), *finishing(op)):
                     cluster[position[other]] = index
     return cluster
 
 
-def paddings(seed: ir.Operation) -> list[ir.Operation]:
-    """The ``tensor.pad`` that ``seed`` alone uses."""
-    return [op for op in producers(seed) if op.name == "tensor.pad" and len(users(op.results[0])) == 1]
+def preparing(seed: ir.Operation) -> list[ir.Operation]:
+    """The operations that ``seed`` alone uses and that only pad its input, or make something from constants."""
+    alone = [op for op in producers(seed) if len(op.results) == 1 and len(users(op.results[0])) == 1]
+    return [op for op in alone if op.name == "tensor.pad" or not (producers(op) or arguments(op))]
+
+
+def arguments(op: ir.Operation) -> list[ir.Value]:
+    """The arguments of the function that ``op`` uses."""
+    return [value for value in outer_operands(op) if defining(value) is None]
 
 
 def finishing(seed: ir.Operation) -> list[ir.Operation]:
@@ -114,7 +117,11 @@ def finishing(seed: ir.Operation) -> list[ir.Operation]:
         op = following[0]
         if op.name in VIEWS:
             value = op.results[0]
-        elif op.name == "linalg.generic" and len(producers(op)) == 1 and all("parallel" in str(kind) for kind in op.attributes["iterator_types"]):
+        elif (
+            op.name == "linalg.generic"
+            and len(producers(op)) == 1
+            and all("parallel" in str(kind) for kind in op.attributes["iterator_types"])
+        ):
             chain.append(op)
             value = op.results[0]
         else:

@@ -83,10 +83,16 @@ def located(error: Exception, step: Pass) -> Exception:
 
 def walk(root: ir.Operation, name: str | None = None) -> Iterator[ir.Operation]:
     """The operations under ``root``, outside in, those called ``name`` if given; safe against erasing them."""
-    found = []
+    found: list[ir.Operation] = []
+    collect(root, found)
+    return iter(op for op in found if name is None or op.name == name)
+
+
+def collect(root: ir.Operation, found: list[ir.Operation]) -> None:
+    """Appends the operations under ``root`` to ``found``."""
     for region in root.regions:
         for block in region.blocks:
             for op in block.operations:
                 found.append(op.operation)
-                found.extend(walk(op.operation))
-    return iter(op for op in found if name is None or op.name == name)
+                if len(op.operation.regions):
+                    collect(op.operation, found)

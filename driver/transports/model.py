@@ -20,7 +20,6 @@ from hwacc.driver.transport import Bytes
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.driver.transports.register_file import RegisterFile
 from hwacc.driver.window import MappedWindow
-from hwacc.errors import DeviceError
 
 DEFAULT_MEMORY_BYTES = 64 * 2**20
 
@@ -39,8 +38,6 @@ class ModelTransport:
     """A :class:`hwacc.driver.transport.Transport` that executes descriptors with :class:`FunctionalModel`."""
 
     def __init__(self, config: ArrayConfig, memory_bytes: int) -> None:
-        if memory_bytes > 1 << config.address_bits:
-            raise DeviceError(f"{memory_bytes} bytes of memory need more than {config.address_bits} address bits; ask for less")
         self.config = config
         self._window = MappedWindow(np.zeros(memory_bytes, np.uint8))
         self._model = FunctionalModel(config)

@@ -13,7 +13,7 @@ from hwacc import csr
 from hwacc.config import ArrayConfig
 from hwacc.driver.transport import Bytes
 from hwacc.driver.window import MappedWindow
-from hwacc.errors import MissingToolError
+from hwacc.errors import DeviceError, MissingToolError
 
 if TYPE_CHECKING:
     from hwacc.sim.simulator import Simulator, Stalls
@@ -49,6 +49,8 @@ def open_sim(
     problem = missing()
     if problem is not None:
         raise MissingToolError(problem)
+    if trace is not None and not trace.parent.is_dir():  # said before a build that takes a minute
+        raise DeviceError(f"{trace}: there is no folder {trace.parent}; give another waveform file")
     from hwacc.sim.simulator import Memory, Simulator, Stalls
 
     memory = Memory(

@@ -39,7 +39,7 @@ def command(model: Path, config: ConfigChoice, output: Path | None, emit: str | 
     """
     chosen = config.resolve()
     with progress() as report:
-        if emit in (None, PROGRAM_STAGE):
+        if emit is None or emit == PROGRAM_STAGE:
             from hwacc.compiler.pipeline import compile_model
 
             report(f"compiling {model}")

@@ -48,8 +48,8 @@ def measure(
     shapes: Sequence[Shape], out: str, config: ArrayConfig, *, seed: int, memory_latency: int, trace: Path | None, report: Report
 ) -> list[Result]:
     """Runs each M×K×N on one simulated device; ``out`` is a key of :data:`OUTPUTS`."""
-    options = {"memory_latency": memory_latency, "trace": trace, "progress": report}
-    with Device.open("sim", config, memory_bytes=_memory(shapes, out), **options) as device:
+    memory = _memory(shapes, out)
+    with Device.open("sim", config, memory_bytes=memory, memory_latency=memory_latency, trace=trace, progress=report) as device:
         return [_measure(device, shape, out, seed, report) for shape in shapes]
 
 

@@ -33,11 +33,13 @@ def disassembly(program: Program) -> list[str]:
 
 def _title(program: Program) -> str:
     config = program.config
-    return f"program {program.name}: {len(program.buffers)} buffers, {len(program.tasks)} tasks, {config.rows}×{config.cols} array {config.hash:#010x}"
+    parts = f"{len(program.buffers)} buffers, {len(program.tasks)} tasks"
+    return f"program {program.name}: {parts}, {config.rows}×{config.cols} array, configuration {config.hash:#010x}"
 
 
 def _task(number: int, task: Task) -> str:
-    return f"task {number} {task.name}: {task.kind} {task.shape}, {task.macs} MACs, reads {_numbers(task.reads)}, writes {_numbers(task.writes)}"
+    data = f"reads {_numbers(task.reads)}, writes {_numbers(task.writes)}"
+    return f"task {number} {task.name}: {task.kind} {task.shape}, {task.macs} MACs, {data}"
 
 
 def _implementation(implementation: Implementation) -> str:

@@ -140,6 +140,7 @@ def _reference(model: Path) -> Any:
 
 
 def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progress) -> list[Run]:
+    from hwacc.coordinator.backend import Backend
     from hwacc.coordinator.backends.cpu import CpuBackend
     from hwacc.coordinator.backends.host import HostBackend
     from hwacc.coordinator.backends.hwacc import HwaccBackend
@@ -150,7 +151,7 @@ def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progre
     if options["device"] == "sim":
         special["progress"] = report
     with Device.open(options["device"], program.config, memory_bytes=memory_needed(program), **special) as device:
-        backends = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
+        backends: list[Backend] = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
         with Runner(program, device, backends) as runner:
             runs = []
             for number, inputs in enumerate(sets, 1):

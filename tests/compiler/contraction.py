@@ -44,23 +44,23 @@ def random_operands(spec: ContractionSpec, rng: np.random.Generator) -> Operands
 
 def expected(spec: ContractionSpec, operands: Operands) -> NDArray[Any]:
     """The output [M, N] by :mod:`hwacc.reference`."""
-    geometry = {"stride": spec.stride, "dilation": spec.dilation, "padding": spec.padding, "pad_value": spec.pad_value}
-    total = reference.conv2d(operands.image, operands.weights, operands.bias, **geometry).reshape(spec.m, spec.n)  # type: ignore[arg-type]
+    geometry: dict[str, Any] = {"stride": spec.stride, "dilation": spec.dilation, "padding": spec.padding, "pad_value": spec.pad_value}
+    total = reference.conv2d(operands.image, operands.weights, operands.bias, **geometry).reshape(spec.m, spec.n)
     if spec.output == "int32":
         return total
-    clamp = {"zero_point": spec.zero_point, "clamp_min": spec.clamp_min, "clamp_max": spec.clamp_max}
+    clamp: dict[str, Any] = {"zero_point": spec.zero_point, "clamp_min": spec.clamp_min, "clamp_max": spec.clamp_max}
     return reference.requantise(total, operands.multiplier, operands.shift, double_round=spec.double_round, **clamp)
 
 
 def buffers(spec: ContractionSpec, operands: Operands, config: ArrayConfig) -> dict[str, bytes]:
     """The bytes of each slot, by name."""
     weights = operands.weights.reshape(spec.n, spec.k)
-    contents = {"input": operands.image, "weights": weights if spec.weights_layout == "nk" else weights.T}
+    contents: dict[str, NDArray[Any]] = {"input": operands.image, "weights": weights if spec.weights_layout == "nk" else weights.T}
     if operands.bias is not None:
-        contents["bias"] = pack_bias(operands.bias, config)  # type: ignore[assignment]
+        contents["bias"] = pack_bias(operands.bias, config)
     if spec.has_parameters:
-        contents["parameters"] = pack_parameters(operands.multiplier, operands.shift, config)  # type: ignore[assignment]
-    contents["output"] = np.full(spec.m * spec.n * spec.element_bytes, CANARY, np.uint8)  # type: ignore[assignment]
+        contents["parameters"] = pack_parameters(operands.multiplier, operands.shift, config)
+    contents["output"] = np.full(spec.m * spec.n * spec.element_bytes, CANARY, np.uint8)
     return {name: np.ascontiguousarray(array).tobytes() for name, array in contents.items()}
 
 

@@ -50,7 +50,7 @@ def test_freeing_twice_is_refused_by_the_allocator() -> None:
     allocator = Allocator(0, 640)
     address = allocator.allocate(65)
     allocator.free(address)
-    with pytest.raises(DeviceError, match="no buffer begins at 0x0; was it freed twice?"):
+    with pytest.raises(DeviceError, match=r"no buffer begins at 0x0; was it freed twice\?"):
         allocator.free(address)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_load_address_outside_its_picture_may_be_negative() -> None:
     assert model.state.west[:6].tolist() == [9, 9, 9, 0, 1, 2]
 
 
-def place_operand(buffer: Bytes, panel: Bytes, base: int, k_contiguous: bool, word: int) -> int:
+def place_operand(buffer: Bytes, panel: NDArray[np.int8], base: int, k_contiguous: bool, word: int) -> int:
     """Puts a panel [size, k] into an operand buffer; returns its stride in words, one more than need be."""
     lines = panel if k_contiguous else panel.T
     stride = -(-lines.shape[1] // word) + 1
@@ -113,7 +114,11 @@ def test_compute_multiplies_both_layouts_and_adds(
     values["north_stride"] = place_operand(model.state.north, np.ascontiguousarray(b.T), 3, bool(layouts[1]), config.word_bytes)
     before = model.state.accumulator.copy()
     run(model, np.zeros(0, np.uint8), isa.describe(isa.COMPUTE, **values, west_k_contiguous=layouts[0], north_k_contiguous=layouts[1]))
-    added = {Addend.NONE: 0, Addend.ACCUMULATE: before[5 : 5 + 3 * m].reshape(m, -1)[:, :n], Addend.BIAS: before[60:63].reshape(-1)[:n]}
+    added: dict[Addend, Any] = {
+        Addend.NONE: 0,
+        Addend.ACCUMULATE: before[5 : 5 + 3 * m].reshape(m, -1)[:, :n],
+        Addend.BIAS: before[60:63].reshape(-1)[:n],
+    }
     expected = reference.wrap32(reference.gemm(a, b).astype(np.int64) + added[addend])
     np.testing.assert_array_equal(model.state.accumulator[5 : 5 + 3 * m].reshape(m, -1)[:, :n], expected)
     model.state.accumulator[5 : 5 + 3 * m] = before[5 : 5 + 3 * m]
@@ -166,7 +171,7 @@ def test_store_requantises_as_the_reference_does(double_round: int, per_channel:
     table[4 : 4 + n, :4] = multiplier.astype("<i4").view(np.uint8).reshape(n, 4)
     table[4 : 4 + n, 4] = shift
     scale = {"parameters": 1, "shift": 0} if per_channel else {"multiplier": int(multiplier[0]), "shift": int(shift[0])}
-    clamp = {"zero_point": -9, "clamp_min": -100, "clamp_max": 90}
+    clamp: dict[str, Any] = {"zero_point": -9, "clamp_min": -100, "clamp_max": 90}
     flags = {"double_round": double_round, "per_channel": per_channel, "output": Output.INT8}
     run(model, memory, isa.describe(isa.STORE, address=33, n=n, acc=2, count1=rows, stride1=n + 2, **scale, **clamp, **flags))
     got = stored(memory, 33, (n + 2,), (rows,), n).view(np.int8)

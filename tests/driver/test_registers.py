@@ -31,7 +31,7 @@ def test_unknown_names_list_the_known_ones() -> None:
 
 def test_a_value_that_does_not_fit_is_refused() -> None:
     registers = Device.open("model", TINY).registers
-    with pytest.raises(DeviceError, match="RING_LOG2.value must fit in 5 unsigned bits, not 32"):
+    with pytest.raises(DeviceError, match=r"RING_LOG2\.value must fit in 5 unsigned bits, not 32"):
         registers["RING_LOG2"].write_field("value", 32)
     with pytest.raises(DeviceError, match="register TIME_LIMIT must fit in 32 unsigned bits, not -1"):
         registers["TIME_LIMIT"].write(-1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,14 @@ from hwacc import isa
 from hwacc.config import TINY
 from hwacc.driver.device import Device
 from hwacc.driver.transports import sim
-from hwacc.errors import DeviceTimeoutError, MissingToolError, SubmissionError
+from hwacc.errors import DeviceError, DeviceTimeoutError, MissingToolError, SubmissionError
 from tests.driver.conftest import MEMORY_BYTES
 from tests.driver.streams import PIECE, copy_stream, lone
 
 RING_BYTES = 1024 * isa.DESCRIPTOR_BYTES
 
 
-def open_sim(**options: object) -> Device:
+def open_sim(**options: Any) -> Device:
     return Device.open("sim", TINY, memory_bytes=MEMORY_BYTES, **options)
 
 
@@ -72,6 +74,11 @@ def test_a_ring_that_cannot_be_read_is_reported() -> None:
         pytest.raises(SubmissionError, match="ended without a completion record: the memory answered a read"),
     ):
         device.run(lone(isa.describe(isa.LOAD, run=1)), [])
+
+
+def test_a_waveform_that_cannot_be_written_is_named_before_anything_is_built(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"x\.fst: there is no folder .*/none; give another waveform file"):
+        open_sim(trace=tmp_path / "none" / "x.fst")
 
 
 def test_a_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

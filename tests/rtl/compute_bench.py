@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
@@ -22,27 +22,22 @@ from tests.rtl.simulate import simulate
 CYCLE_LIMIT = 20_000
 
 
-class ComputeSystem(wiring.Component):
-    """The engine, the accumulator, and an operand memory on either side, filled with the model's words."""
+class ComputeSystem:
+    """The engine, the accumulator, and an operand memory on either side, filled with the model's words, in ``module``."""
 
     def __init__(self, model: ComputeModel) -> None:
-        super().__init__({})
-        self.model = model
         self.engine = ComputeEngine(model.config)
         self.accumulator = Accumulator(model.config)
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
+        self.module = m = Module()
         m.submodules.engine, m.submodules.accumulator = self.engine, self.accumulator
         m.d.comb += [self.accumulator.drain.eq(self.engine.drain), self.accumulator.row.eq(self.engine.row)]
-        for side, words in (("west", self.model.west), ("north", self.model.north)):
-            m.submodules[side] = self._operand(m, side, words)
-        return m
+        for side, words in (("west", model.west), ("north", model.north)):
+            m.submodules[side] = self._operand(m, side, words, 8 * model.config.word_bytes)
 
-    def _operand(self, m: Any, side: str, words: Int8) -> Any:
+    def _operand(self, m: Any, side: str, words: Int8, word_bits: int) -> Any:
         init = [int.from_bytes(word.tobytes(), "little") for word in words]
-        operand = memory.Memory(shape=8 * self.model.config.word_bytes, depth=len(init), init=init)
-        read, late = operand.read_port(), Signal(8 * self.model.config.word_bytes)
+        operand = memory.Memory(shape=word_bits, depth=len(init), init=init)
+        read, late = operand.read_port(), Signal(word_bits)
         assert OPERAND_READ_LATENCY == 2
         m.d.comb += [read.addr.eq(getattr(self.engine, f"{side}_address")), getattr(self.engine, f"{side}_word").eq(late)]
         m.d.sync += late.eq(read.data)
@@ -79,7 +74,7 @@ class ComputeBench:
             self.fill(ctx)
             await testbench(ctx)
 
-        simulate(module or self.system, prepared, self._watch)
+        simulate(module or self.system.module, prepared, self._watch)
         return self
 
     def run(self, jobs: Sequence[isa.Descriptor], gap: int = 0) -> ComputeBench:
@@ -145,7 +140,7 @@ class ComputeBench:
 
     async def _watch(self, ctx: Any) -> None:
         engine, seen = self.engine, self.events
-        signals = (engine.work.valid, engine.work.ready, engine.signal_load, engine.signal_store, engine.fault_valid)
+        signals: tuple[Any, ...] = (engine.work.valid, engine.work.ready, engine.signal_load, engine.signal_store, engine.fault_valid)
         signals += (engine.fault.status, engine.fault.index, engine.array_busy, engine.drain.write)
         while True:
             _, _, valid, ready, load, store, fault, status, index, busy, drains = await ctx.tick().sample(*signals)

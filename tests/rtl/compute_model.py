@@ -81,7 +81,8 @@ def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed:
     values["acc"] = rng.choice((0, rng.randint(0, config.acc_words - values["m"] * tiles)))
     values["bias"] = rng.randint(0, config.acc_words - tiles)
     if values["addend"] == isa.Addend.BIAS:  # not where the results go: that would be the user's hazard
-        values["acc"], values["bias"] = config.acc_words - values["m"] * tiles, rng.randint(0, 8)
+        values["acc"] = config.acc_words - values["m"] * tiles
+        values["bias"] = rng.randint(0, values["acc"] - tiles)
     return isa.describe(isa.COMPUTE, **{**values, **fixed})
 
 
@@ -89,6 +90,7 @@ def _place(rng: random.Random, config: ArrayConfig, side: str, lines: int, k: in
     """First word and stride of a panel; the last word of the buffer is often the panel's last."""
     many, length = (lines, k) if k_contiguous else (k, lines)
     width = -(-length // config.word_bytes)
-    stride = rng.choice((0, width, width + 3))
+    fitting = [stride for stride in (0, width, width + 3) if (many - 1) * stride + width <= config.operand_words]
+    stride = rng.choice(fitting)
     room = config.operand_words - (many - 1) * stride - width
     return {side: rng.choice((0, room, rng.randint(0, room))), f"{side}_stride": stride}

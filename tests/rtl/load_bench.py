@@ -43,7 +43,7 @@ class LoadBench:
         self.events: list[tuple[int, str, int]] = []
         self.taken_at: list[int] = []
         self.last_write: dict[int, int] = {}
-        self.idle_at = 0
+        self.idle_at = self.aborted_at = 0
         self._queue: deque[dict[str, int]] = deque()
         self._cancelled = False
         self._simulator = Simulator(self.engine)
@@ -97,6 +97,7 @@ class LoadBench:
         """Empties the queue and holds abort until the engine is idle."""
         self._queue.clear()
         self._cancelled = True
+        self.aborted_at = self.cycle + 1
         ctx.set(self.engine.abort, 1)
         await self.until_idle(ctx)
         ctx.set(self.engine.abort, 0)
@@ -153,7 +154,7 @@ class LoadBench:
                 if valid and ready:
                     self._write(content, *piece)
                     self.last_write[target] = cycle
-                if target == isa.Target.ACCUMULATOR and self.refusals:
+                if target == isa.Target.ACCUMULATOR:
                     ready = int(self.random.random() >= self.refusals)
                     ctx.set(port.ready, ready)
 

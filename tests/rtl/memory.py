@@ -27,7 +27,7 @@ class ReadMemory:
 
     ``latency`` cycles pass from an accepted address to its first beat (at least 1), then a beat comes every cycle, except
     that each cycle is idle with probability ``stall``, on both streams. Beats whose aligned address is in ``errors``
-    come with the error bit. Fails where the engine breaks a rule of AXI. Run it with ``simulator.add_process(memory.run)``.
+    come with the error bit; while ``refuses`` is set no burst is accepted. Fails where the engine breaks a rule of AXI. Run it with ``simulator.add_process(memory.run)``.
     """
 
     def __init__(self, port: Any, config: ArrayConfig, data: bytes, *, latency: int = 1, stall: float = 0.0, seed: int = 0):
@@ -35,6 +35,7 @@ class ReadMemory:
         self.latency, self.stall = latency, stall
         self.random = random.Random(seed)
         self.errors: set[int] = set()
+        self.refuses = False
         self.bursts: list[Burst] = []
         self.waiting: deque[Burst] = deque()
         self.cycle = self.beats = self.first_burst_at = 0
@@ -55,7 +56,7 @@ class ReadMemory:
                 self._beat_done()
                 r_valid = 0
             self.most_beats_owed = max(self.most_beats_owed, sum(burst.beats - burst.sent for burst in self.waiting))
-            ar_ready = not self._idle()
+            ar_ready = not (self.refuses or self._idle())
             ctx.set(ar.ready, ar_ready)
             if not r_valid:
                 r_valid = self._next_is_due() and not self._idle()

@@ -21,5 +21,5 @@ def simulate(module: Any, testbench: Any, *processes: Any) -> None:
 def fresh_random(seed: int | None = None) -> random.Random:
     """A generator with a seed that is printed; give that seed to see the same again."""
     seed = random.randrange(2**32) if seed is None else seed
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201  (pytest shows it with a failure)
     return random.Random(seed)

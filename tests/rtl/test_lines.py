@@ -12,7 +12,6 @@ from hwacc.rtl.lines import LineWalker
 from tests.rtl.simulate import fresh_random, simulate
 
 
-
 @dataclass(frozen=True)
 class Panel:
     """What stays constant while a panel is walked."""
@@ -29,7 +28,13 @@ def tile_reads(panel: Panel, tile: int, lanes: int, word_bytes: int) -> list[tup
     first = tile * lanes
     if panel.k_contiguous:
         return [
-            (word * word_bytes + i, panel.base + (first + i) * panel.stride + word, "load", i, (panel.k - word * word_bytes) % word_bytes * last)
+            (
+                word * word_bytes + i,
+                panel.base + (first + i) * panel.stride + word,
+                "load",
+                i,
+                (panel.k - word * word_bytes) % word_bytes * last,
+            )
             for word in range(-(-panel.k // word_bytes))
             for last in [word == panel.k // word_bytes]
             for i in range(lanes)

@@ -96,6 +96,7 @@ def test_requantiser_equals_the_reference_at_ties_of_either_rounding() -> None:
                 if LOW <= half <= HIGH and multiplier <= HIGH:
                     cases.append((half, multiplier, shift))
             cases.append((sign * 3 + slip, 1 << 30, 32))
+    cases += [(131070, 65537, 2), (-131070, 65537, 2)]  # ±(2^33 - 2): rounds up to 2^31, which wraps
     columns = with_rounding(words(TINY, cases), [0, 1, 1, 0], ROUNDINGS)
     np.testing.assert_array_equal(requantise(TINY, columns), expected(columns))
 

@@ -66,36 +66,40 @@ def test_int8_rows_are_requantised() -> None:
     StoreBench(TINY).run_jobs(describe(address=0x10E, n=7, acc=3, count1=4, stride1=-9, **INT8, zero_point=-3, double_round=1))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 @pytest.mark.parametrize("config", CONFIGS, ids=config_name)
 def test_queued_descriptors_of_any_shape_do_what_they_mean(config: ArrayConfig, seed: int) -> None:
     rng = random.Random(seed)
-    StoreBench(config, seed=seed, latency=7).run_jobs(*(random_job(config, rng) for _ in range(8)))
+    StoreBench(config, seed=seed, latency=7).run_jobs(*(random_job(config, rng) for _ in range(6)))
 
 
-@pytest.mark.parametrize("seed", range(100, 103))
-@pytest.mark.parametrize("config", CONFIGS[2:5], ids=config_name)
+@pytest.mark.parametrize("seed", range(100, 102))
+@pytest.mark.parametrize("config", CONFIGS[1:4], ids=config_name)
 def test_waiting_for_accumulator_and_memory_changes_nothing(config: ArrayConfig, seed: int) -> None:
     rng = random.Random(seed)
     rates = {name: rng.choice((0.3, 0.7, 1.0)) for name in ("acc_rate", "work_rate", "address_rate", "data_rate")}
     bench = StoreBench(config, seed=seed, latency=rng.choice((1, 20)), delay=30, **rates)
-    bench.run_jobs(*(random_job(config, rng) for _ in range(8)))
+    bench.run_jobs(*(random_job(config, rng) for _ in range(6)))
 
 
-def test_clamp_and_zero_point_of_each_descriptor_stay_with_its_words() -> None:
+def test_many_short_descriptors_keep_their_own_clamps_and_tokens() -> None:
     jobs = [
-        describe(address=0x100 + 64 * i, n=3, acc=i, **{**INT8, "clamp_min": -9 * i, "clamp_max": 9 * i}, zero_point=i) for i in range(12)
+        describe(
+            address=0x100 + 64 * i, n=3, acc=i, **{**INT8, "clamp_min": -9 * i, "clamp_max": 9 * i}, zero_point=i, signal_load=i % 5 == 4
+        )
+        for i in range(12)
     ]
-    StoreBench(TINY).run_jobs(*jobs)
+    StoreBench(TINY, latency=100).run_jobs(*jobs)
 
 
 def test_tokens_follow_the_last_read_and_the_last_answer() -> None:
     bench = StoreBench(TINY, latency=25)
-    bench.run_jobs(describe(address=0, n=8, acc=0, count1=4, stride1=100, signal_compute=1, signal_load=1, **INT32))
+    last_row = 0x1000 - 16  # two bursts
+    bench.run_jobs(describe(address=last_row - 300, n=8, acc=0, count1=4, stride1=100, signal_compute=1, signal_load=1, **INT32))
     (compute,), (load,) = bench.tokens["compute"], bench.tokens["load"]
     assert compute == bench.reads[-1] + 1
     assert load == bench.memory.beat_cycles[-1] + 25
-    assert len(bench.memory.bursts) > 1, "or the answer would be the first one"
+    assert len(bench.memory.bursts) == 5
 
 
 def test_token_to_load_waits_for_its_own_descriptor_only() -> None:

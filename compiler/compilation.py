@@ -1,0 +1,103 @@
+"""The compiler itself, in this process: importer, passes, emission.
+
+:mod:`.pipeline` is the way in for everyone else: it runs this in a process of
+its own, because MLIR aborts on what its authors did not foresee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwacc.compiler.context import new_context
+from hwacc.compiler.emit.tasks import ProgramBuilder, Progress
+from hwacc.compiler.importers.tflite import import_tflite
+from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
+from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
+from hwacc.compiler.transforms.form_tasks import FormTasks
+from hwacc.compiler.transforms.fuse_clamp import FuseClamp
+from hwacc.compiler.transforms.fuse_rescale import FuseRescale
+from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
+from hwacc.compiler.transforms.passes import Step, run_passes
+from hwacc.compiler.transforms.separate_outputs import SeparateOutputs
+from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
+from hwacc.config import ArrayConfig
+from hwacc.errors import HwaccError, ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {".tflite": import_tflite}
+"""Importer for each suffix: gives one function of linalg on tensors, in the current context."""
+
+TO_TASKS: tuple[Step, ...] = (
+    NormaliseContractions(),
+    FoldZeroPoints(),
+    FuseRescale(),
+    FuseClamp(),
+    DenseToGemm(),
+    "canonicalize",
+    "cse",
+    SeparateOutputs(),
+    FormTasks(),
+    VerifyHwacc(),
+)
+"""From linalg on tensors to one function for each task."""
+
+BACKENDS = ("hwacc",)
+"""Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
+
+
+def import_model(path: Path, context: ir.Context) -> ir.Module:
+    """The model as linalg on tensors; raises :class:`ModelError` for a suffix that no importer knows."""
+    from mlir import ir
+
+    importer = IMPORTERS.get(path.suffix.lower())
+    if importer is None:
+        raise ModelError(f"{path}: cannot compile {path.suffix or 'a file without suffix'}; supported: {', '.join(IMPORTERS)}")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    with context, ir.Location.unknown():
+        return importer(path)
+
+
+class Compilation:
+    """One run of the compiler: the program, and the IR from which it was made."""
+
+    def __init__(self, path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS) -> None:
+        """Compiles the model at ``path``; raises :class:`ModelError` in one line."""
+        from mlir import ir
+
+        with new_context() as context, ir.Location.unknown():
+            self.module = import_model(path, context)
+            try:
+                run_passes(self.module, TO_TASKS)
+                self.machine = ir.Module.create()
+                self.program = ProgramBuilder(config, self.machine, backends, progress).build(self.module, path.stem)
+                run_passes(self.machine, (VerifyHwacc(),))
+            except HwaccError as error:
+                raise type(error)(f"{path}: {error}") from None
+
+    def text(self) -> str:
+        """The tasks, and in a module ``@machine`` of its own the machine-level code of those for the array."""
+        from mlir import ir
+
+        with self.module.context:
+            nested = self.machine.operation.clone(ip=False)
+            nested.attributes["sym_name"] = ir.StringAttr.get("machine")
+            self.module.body.append(nested)
+            text = text_of(self.module)
+            nested.erase()
+        return text
+
+
+def linalg_text(path: Path) -> str:
+    """The imported model as text."""
+    with new_context() as context:
+        return text_of(import_model(path, context))
+
+
+def text_of(module: ir.Module) -> str:
+    """The module as text, constants in full."""
+    return str(module.operation.get_asm()) + "\n"

@@ -1,0 +1,53 @@
+"""One compilation, as a program: ``python -m hwacc.compiler.worker REQUEST``.
+
+REQUEST is JSON: ``model``, ``config``, ``output``, and ``backends`` for a
+program (``.hwx``) or ``stage`` for text. Prints JSON lines: ``{"task": NAME}``
+as it goes, at the end ``{"done": true}`` or ``{"error": MESSAGE, "type": CLASS}``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from hwacc.compiler.compilation import Compilation, linalg_text
+from hwacc.config import ArrayConfig
+from hwacc.errors import HwaccError
+
+
+def main() -> int:
+    """Does the request in ``argv[1]``."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        serve(json.loads(sys.argv[1]))
+    except HwaccError as error:
+        say({"error": str(error), "type": type(error).__name__})
+    else:
+        say({"done": True})
+    return 0
+
+
+def serve(request: dict[str, Any]) -> None:
+    """Compiles, and writes what was asked for."""
+    model, output = Path(request["model"]), Path(request["output"])
+    if request.get("stage") == "linalg":
+        output.write_text(linalg_text(model))
+        return
+    config = ArrayConfig.from_dict(request["config"])
+    compilation = Compilation(model, config, lambda task: say({"task": task}), request.get("backends", ("hwacc",)))
+    if "stage" in request:
+        output.write_text(compilation.text())
+    else:
+        compilation.program.save(output)
+
+
+def say(message: dict[str, Any]) -> None:
+    """One line for the caller."""
+    print(json.dumps(message), flush=True)  # noqa: T201  # the output is this program's interface
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""``hwacc bench``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hwacc import reference
+from hwacc.commands import gemm_bench
+from tests.cli.command import complaint, hwacc
+
+TINY = ("--rows", 4, "--cols", 4, "--spm-bytes", 16384, "--acc-bytes", 4096, "--channels", 64)
+
+
+@pytest.mark.parametrize(("out", "width"), [("i8", 1), ("i32", 4)])
+def test_gemm_reports_every_shape_without_mismatches(out: str, width: int) -> None:
+    answer = json.loads(hwacc("bench", "gemm", "--shapes", "9x5x7,33x64x6", "--out", out, *TINY, "--json").stdout)
+    sizes = [(row["m"], row["k"], row["n"]) for row in answer["results"]]
+    assert sizes == [(9, 5, 7), (33, 64, 6)]
+    for row in answer["results"]:
+        assert row["mismatches"] == 0
+        assert row["cycles"] * 16 > row["m"] * row["k"] * row["n"]
+        assert row["bytes_read"] >= row["m"] * row["k"] + row["k"] * row["n"]
+        assert row["bytes_written"] == row["m"] * row["n"] * width
+
+
+def test_memory_latency_costs_cycles() -> None:
+    near, far = (
+        json.loads(hwacc("bench", "gemm", "--shapes", "4x4x4", *TINY, "--memory-latency", n, "--json").stdout)["results"][0]["cycles"]
+        for n in (101, 201)
+    )
+    assert far - near >= 300  # the descriptor, the operands and the result's confirmation, one after the other
+
+
+def test_a_mismatch_is_counted_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(spec: object, a: reference.Int8, b: reference.Int8) -> reference.Int32:
+        expected = reference.gemm(a, b)
+        expected[2, 3] += 1
+        return expected
+
+    monkeypatch.setattr(gemm_bench, "gemm_reference", wrong)
+    outcome = hwacc("bench", "gemm", "--shapes", "5x6x7", "--out", "i32", "--seed", 11, *TINY, "--json")
+    assert outcome.code == 1 and json.loads(outcome.stdout)["results"][0]["mismatches"] == 1
+    assert outcome.stderr.splitlines()[-1] == "hwacc: error: 1 elements differ from the reference; seed 11 repeats it"
+
+
+@pytest.mark.parametrize("shapes", ["64x64", "4x4xfour", "0x4x4", "", "4x4x4,"])
+def test_a_shape_that_is_none_is_a_usage_error(shapes: str) -> None:
+    outcome = hwacc("bench", "gemm", "--shapes", shapes)
+    assert outcome.code == 2 and "is not a shape such as 64x37x1021 (M×K×N)" in outcome.stderr
+
+
+def test_a_bad_configuration_is_one_line() -> None:
+    assert complaint("bench", "gemm", "--rows", 5) == "rows must be a power of two from 2 to 64, not 5"
+
+
+def test_simulator_speed_is_a_number_of_cycles_a_second() -> None:
+    answer = json.loads(hwacc("bench", "simulator", "--seconds", "0.1", *TINY, "--json").stdout)
+    assert set(answer) == {"rows", "cols", "cycles_per_second"} and answer["cycles_per_second"] > 1000

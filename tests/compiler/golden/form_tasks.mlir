@@ -1,0 +1,83 @@
+// PASSES: form-tasks
+
+// A product is a task of its own with its bias inside; weights used twice are one constant; a view joins two tasks.
+// CHECK: func.func private @first(%{{.*}}: tensor<4x3xi8>, %{{.*}}: tensor<3x3xi8>) -> tensor<4x3xi32>
+// CHECK-SAME: hwacc.backend = "hwacc", hwacc.kind = "dense", hwacc.macs = 36 : i64, hwacc.reason = "", hwacc.shape = "4x3x3"
+// CHECK-NEXT: arith.constant dense<[1, 2, 3]> : tensor<3xi32>
+// CHECK-NEXT: "hwacc.gemm"
+// CHECK: func.func private @narrow(%{{.*}}: tensor<4x3xi32>) -> tensor<4x3xi8>
+// CHECK-SAME: hwacc.backend = "cpu", hwacc.kind = "other", hwacc.macs = 0 : i64, hwacc.reason = "neither a convolution nor a matrix product", hwacc.shape = "4x3"
+// CHECK: func.func private @second
+// CHECK: func.func @main(%[[X:.*]]: tensor<2x2x3xi8>)
+// CHECK-COUNT-1: arith.constant
+// CHECK-NOT: arith.constant
+// CHECK: call @first(%[[V:.*]], %[[W:.*]])
+// CHECK: %[[N:.*]] = call @narrow
+// CHECK: call @second(%[[N]], %[[W]])
+func.func @model(%x: tensor<2x2x3xi8>) -> tensor<4x3xi32> {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6], [7, 8, 9]]> : tensor<3x3xi8>
+  %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
+  %v = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x2x3xi8> into tensor<4x3xi8>
+  %y = "hwacc.gemm"(%v, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<4x3xi32> loc("first")
+  %e = tensor.empty() : tensor<4x3xi8>
+  %n = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<4x3xi32>) outs(%e : tensor<4x3xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %0 = arith.trunci %in : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<4x3xi8> loc("narrow")
+  %z = "hwacc.gemm"(%n, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<4x3xi32> loc("second")
+  return %z : tensor<4x3xi32>
+}
+
+// -----
+
+// A depthwise convolution takes its padding and its finish along; the reason says why it is not on the array.
+// CHECK: func.func private @depthwise_0(%{{.*}}: tensor<1x3x3x2xi8>, %{{.*}}: tensor<3x3x2xi8>, %{{.*}}: tensor<1x3x3x2xi32>) -> tensor<1x3x3x2xi8>
+// CHECK-SAME: hwacc.kind = "depthwise", hwacc.macs = 162 : i64, hwacc.reason = "because", hwacc.shape = "9x9x2"
+// CHECK: tensor.pad
+// CHECK: linalg.depthwise
+// CHECK: arith.trunci
+// CHECK-NOT: func.func private
+// CHECK: func.func @main
+func.func @model(%x: tensor<1x3x3x2xi8>, %w: tensor<3x3x2xi8>, %i: tensor<1x3x3x2xi32>) -> tensor<1x3x3x2xi8> {
+  %pad = arith.constant 3 : i8
+  %padded = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %pad : i8
+  } : tensor<1x3x3x2xi8> to tensor<1x5x5x2xi8>
+  %y = linalg.depthwise_conv_2d_nhwc_hwc {hwacc.reason = "because", dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%padded, %w : tensor<1x5x5x2xi8>, tensor<3x3x2xi8>) outs(%i : tensor<1x3x3x2xi32>) -> tensor<1x3x3x2xi32> loc(unknown)
+  %e = tensor.empty() : tensor<1x3x3x2xi8>
+  %n = linalg.generic {indexing_maps = [affine_map<(i, j, k, l) -> (i, j, k, l)>, affine_map<(i, j, k, l) -> (i, j, k, l)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%y : tensor<1x3x3x2xi32>) outs(%e : tensor<1x3x3x2xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %0 = arith.trunci %in : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x3x3x2xi8>
+  return %n : tensor<1x3x3x2xi8>
+}
+
+// -----
+
+// An early operation that only a late one needs waits for it, so that one task holds both.
+// CHECK-COUNT-2: func.func private
+// CHECK-NOT: func.func private
+// CHECK: func.func @main
+func.func @model(%x: tensor<3x3xi8>, %w: tensor<3x3xi8>) -> tensor<3x3xi32> {
+  %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
+  %wide = arith.extsi %x : tensor<3x3xi8> to tensor<3x3xi32>
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<3x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<3x3xi32>
+  %z = arith.addi %wide, %y : tensor<3x3xi32>
+  return %z : tensor<3x3xi32>
+}
+
+// -----
+
+// Two functions are no model.
+// ERROR: a model must be one function, not 2
+func.func @a() { return }
+func.func @b() { return }

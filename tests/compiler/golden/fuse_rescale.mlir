@@ -1,0 +1,123 @@
+// PASSES: fuse-rescale, canonicalize
+
+// A per-channel rescale with double rounding becomes operands and attributes.
+// CHECK-LABEL: @per_channel
+// CHECK-DAG: %[[M:.*]] = arith.constant dense<[1073741824, 1500000000, 2147483647]> : tensor<3xi32>
+// CHECK-DAG: %[[S:.*]] = arith.constant dense<[31, 40, 35]> : tensor<3xi8>
+// CHECK: "hwacc.gemm"(%arg0, %arg1, %{{.*}}, %[[M]], %[[S]])
+// CHECK-SAME: clamp_max = 127 : i32, clamp_min = -128 : i32, double_round = true
+// CHECK-SAME: zero_point = -11 : i32
+// CHECK-SAME: -> tensor<4x3xi8>
+// CHECK-NOT: linalg.generic
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#channel = affine_map<(d0, d1) -> (d1)>
+func.func @per_channel(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %m = arith.constant dense<[1073741824, 1500000000, 2147483647]> : tensor<3xi32>
+  %s = arith.constant dense<[31, 40, 35]> : tensor<3xi8>
+  %zp = arith.constant -11 : i32
+  %low = arith.constant -128 : i32
+  %high = arith.constant 127 : i32
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi8>
+  %z = linalg.generic {indexing_maps = [#all, #channel, #channel, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%y, %m, %s : tensor<4x3xi32>, tensor<3xi32>, tensor<3xi8>) outs(%e : tensor<4x3xi8>) {
+  ^bb0(%in: i32, %mul: i32, %sh: i8, %out: i8):
+    %0 = tosa.apply_scale %in, %mul, %sh {rounding_mode = DOUBLE_ROUND} : (i32, i32, i8) -> i32
+    %1 = arith.addi %0, %zp : i32
+    %2 = arith.maxsi %1, %low : i32
+    %3 = arith.minsi %2, %high : i32
+    %4 = arith.trunci %3 : i32 to i8
+    linalg.yield %4 : i8
+  } -> tensor<4x3xi8>
+  return %z : tensor<4x3xi8>
+}
+
+// -----
+
+// A per-tensor rescale with single rounding and a narrow clamp, in the other order, is the same thing with one number each.
+// CHECK-LABEL: @per_tensor
+// CHECK-DAG: %[[M:.*]] = arith.constant dense<1234567890> : tensor<1xi32>
+// CHECK-DAG: %[[S:.*]] = arith.constant dense<38> : tensor<1xi8>
+// CHECK: "hwacc.gemm"(%arg0, %arg1, %{{.*}}, %[[M]], %[[S]])
+// CHECK-SAME: clamp_max = 99 : i32, clamp_min = -2 : i32, double_round = false
+#all = affine_map<(d0, d1) -> (d0, d1)>
+func.func @per_tensor(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %m = arith.constant 1234567890 : i32
+  %s = arith.constant 38 : i8
+  %low = arith.constant -2 : i32
+  %high = arith.constant 99 : i32
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi8>
+  %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<4x3xi32>) outs(%e : tensor<4x3xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %0 = tosa.apply_scale %in, %m, %s {rounding_mode = SINGLE_ROUND} : (i32, i32, i8) -> i32
+    %1 = arith.minsi %0, %high : i32
+    %2 = arith.maxsi %1, %low : i32
+    %3 = arith.trunci %2 : i32 to i8
+    linalg.yield %3 : i8
+  } -> tensor<4x3xi8>
+  return %z : tensor<4x3xi8>
+}
+
+// -----
+
+// A truncation that wraps is no saturation: the rescale stays on the CPU.
+// CHECK-LABEL: @wrapping
+// CHECK: "hwacc.gemm"{{.*}} -> tensor<4x3xi32>
+// CHECK: linalg.generic
+// CHECK-SAME: attrs = {hwacc.reason = "a rescale that the requantiser of the array cannot do"}
+// CHECK: tosa.apply_scale
+#all = affine_map<(d0, d1) -> (d0, d1)>
+func.func @wrapping(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %m = arith.constant 1234567890 : i32
+  %s = arith.constant 38 : i8
+  %low = arith.constant -2 : i8
+  %high = arith.constant 99 : i8
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi8>
+  %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<4x3xi32>) outs(%e : tensor<4x3xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %0 = tosa.apply_scale %in, %m, %s {rounding_mode = SINGLE_ROUND} : (i32, i32, i8) -> i32
+    %1 = arith.trunci %0 : i32 to i8
+    %2 = arith.minsi %1, %high : i8
+    %3 = arith.maxsi %2, %low : i8
+    linalg.yield %3 : i8
+  } -> tensor<4x3xi8>
+  return %z : tensor<4x3xi8>
+}
+
+// -----
+
+// A sum that is used elsewhere, too, is needed as int32.
+// CHECK-LABEL: @used_twice
+// CHECK: "hwacc.gemm"{{.*}} -> tensor<4x3xi32>
+// CHECK: tosa.apply_scale
+#all = affine_map<(d0, d1) -> (d0, d1)>
+func.func @used_twice(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> (tensor<4x3xi8>, tensor<4x3xi32>) {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %m = arith.constant 1234567890 : i32
+  %s = arith.constant 38 : i8
+  %low = arith.constant -2 : i32
+  %high = arith.constant 99 : i32
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi8>
+  %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<4x3xi32>) outs(%e : tensor<4x3xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %0 = tosa.apply_scale %in, %m, %s {rounding_mode = SINGLE_ROUND} : (i32, i32, i8) -> i32
+    %1 = arith.minsi %0, %high : i32
+    %2 = arith.maxsi %1, %low : i32
+    %3 = arith.trunci %2 : i32 to i8
+    linalg.yield %3 : i8
+  } -> tensor<4x3xi8>
+  return %z, %y : tensor<4x3xi8>, tensor<4x3xi32>
+}

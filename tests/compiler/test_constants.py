@@ -1,0 +1,40 @@
+"""Constants survive the way into MLIR attributes and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from mlir import ir
+from numpy.typing import NDArray
+
+from hwacc.compiler.constants import DTYPES, constant_array, constant_scalar, make_constant
+from hwacc.compiler.context import new_context
+
+
+def through_mlir(array: NDArray[Any]) -> tuple[NDArray[Any] | None, int | float | None]:
+    """The array and the scalar that the constant with the content of ``array`` holds, after printing and parsing."""
+    with new_context(), ir.Location.unknown():
+        module = ir.Module.create()
+        with ir.InsertionPoint(module.body):
+            make_constant(array)
+        reread = ir.Module.parse(str(module))
+        value = next(iter(reread.body.operations)).results[0]
+        return constant_array(value), constant_scalar(value)
+
+
+@pytest.mark.parametrize("dtype", sorted(set(DTYPES.values())))
+@pytest.mark.parametrize("shape", [(3, 5), (1,), (2, 1, 400)])
+def test_array_comes_back(dtype: str, shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(5).integers(-120, 120, shape)
+    array = (values > 0) if dtype == "bool" else values.astype(dtype)
+    found, _ = through_mlir(array)
+    assert found is not None and found.dtype == array.dtype and found.shape == shape
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("dtype", sorted(set(DTYPES.values()) - {"bool"}))
+def test_a_repeated_number_is_a_scalar(dtype: str) -> None:
+    assert through_mlir(np.full((2, 3), -7, dtype))[1] == -7
+    assert through_mlir(np.array([-7, -7, 6], dtype))[1] is None

@@ -1,0 +1,73 @@
+"""Golden IR: each case of ``golden/*.mlir`` goes through its passes, and FileCheck holds the result against its CHECK lines.
+
+A file begins with ``// PASSES: name, name``; cases are separated by ``// -----`` and begin with a sentence. A case
+with a line ``// ERROR: text`` must fail with exactly that text.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import llvm
+import pytest
+
+from hwacc.compiler.opt import PASSES, optimise
+from hwacc.errors import HwaccError
+
+FOLDER = Path(__file__).with_name("golden")
+FILECHECK = Path(llvm.__file__).with_name("bin") / "FileCheck"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of a golden file."""
+
+    file: str
+    passes: list[str]
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """What the case shows: its first comment."""
+        return next(line.removeprefix("//").strip() for line in self.text.splitlines() if line.startswith("//"))
+
+    @property
+    def error(self) -> str:
+        """The error that the case must end in; empty if it must succeed."""
+        return next((line.removeprefix("// ERROR:").strip() for line in self.text.splitlines() if line.startswith("// ERROR:")), "")
+
+
+def cases() -> list[Case]:
+    found = []
+    for path in sorted(FOLDER.glob("*.mlir")):
+        head, _, rest = path.read_text().partition("\n")
+        passes = [name.strip() for name in head.removeprefix("// PASSES:").split(",")]
+        found += [Case(path.stem, passes, text) for text in rest.split("// -----")]
+    return found
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.file}: {case.sentence}")
+def test_pass_gives_the_expected_ir(case: Case, tmp_path: Path) -> None:
+    if case.error:
+        with pytest.raises(HwaccError) as caught:
+            optimise(case.text, case.passes)
+        assert str(caught.value) == case.error
+        return
+    result = optimise(case.text, case.passes)
+    (tmp_path / "case.mlir").write_text(case.text)
+    check = subprocess.run([FILECHECK, tmp_path / "case.mlir"], input=result, capture_output=True, text=True, check=False)
+    assert check.returncode == 0, f"{check.stderr}\n{result}"
+
+
+def test_every_pass_of_ours_has_a_golden_file() -> None:
+    files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.mlir")}
+    assert files == set(PASSES)
+
+
+def test_a_pass_has_one_name_in_three_forms() -> None:
+    for name, each in PASSES.items():
+        words = name.split("-")
+        assert type(each).__name__ == "".join(word.capitalize() for word in words)
+        assert type(each).__module__.rpartition(".")[2] == "_".join(words)

@@ -1,0 +1,71 @@
+"""Tokens and order that follow from dependencies, and places in the on-chip buffers."""
+
+from __future__ import annotations
+
+from hwacc import isa
+from hwacc.compiler.emit.residency import Held, Residency
+from hwacc.compiler.emit.schedule import Schedule
+from hwacc.config import TINY
+
+
+def tokens(descriptor: isa.Descriptor) -> set[str]:
+    return {name for name, value in descriptor.values.items() if value and name.startswith(("wait_", "signal_"))}
+
+
+def load(schedule: Schedule, address: int, after: list[int | None] | None = None) -> int:
+    return schedule.add(isa.LOAD, {"run": 8, "address": address}, cycles=10, slot=0, after=after or [])
+
+
+def compute(schedule: Schedule, after: list[int | None]) -> int:
+    return schedule.add(isa.COMPUTE, {"m": 1, "n": 1, "k": 1}, cycles=10, after=after)
+
+
+def test_a_dependency_is_one_token() -> None:
+    schedule = Schedule(TINY)
+    compute(schedule, [load(schedule, 0)])
+    (first, _), (second, _) = schedule.finished()
+    assert (tokens(first), tokens(second)) == ({"signal_compute"}, {"wait_load"})
+
+
+def test_of_several_loads_only_the_last_one_signals() -> None:
+    schedule = Schedule(TINY)
+    compute(schedule, [load(schedule, address) for address in range(3)])
+    assert [tokens(descriptor) for descriptor, _ in schedule.finished()] == [set(), set(), {"signal_compute"}, {"wait_load"}]
+
+
+def test_what_an_earlier_one_has_waited_for_needs_no_second_token() -> None:
+    schedule = Schedule(TINY)
+    first, second = load(schedule, 0), load(schedule, 1)
+    compute(schedule, [second])
+    compute(schedule, [first])
+    assert sorted(map(sorted, (tokens(descriptor) for descriptor, _ in schedule.finished()))) == [[], [], ["signal_compute"], ["wait_load"]]
+
+
+def test_engines_wait_for_themselves_without_tokens() -> None:
+    schedule = Schedule(TINY)
+    load(schedule, 1, after=[load(schedule, 0), None])
+    assert [tokens(descriptor) for descriptor, _ in schedule.finished()] == [set(), set()]
+
+
+def test_the_stream_is_ordered_by_expected_start() -> None:
+    """The third load needs the first compute, so it comes after it, and the second does not."""
+    schedule = Schedule(TINY)
+    number = compute(schedule, [load(schedule, 0)])
+    load(schedule, 1)
+    load(schedule, 2, after=[number])
+    names = [descriptor.op.name + str(descriptor.values.get("address", "")) for descriptor, _ in schedule.finished()]
+    assert names == ["LOAD0", "LOAD1", "COMPUTE", "LOAD2"]
+
+
+def test_units_that_fit_together_have_places_of_their_own() -> None:
+    residency = Residency({(0, 0): 5, (0, 1): 2, (1, 0): 3}, 10, first_word=100)
+    assert [residency.place(unit).place for unit in ((1, 0), (0, 0), (0, 1), (1, 0))] == [107, 100, 105, 107]
+
+
+def test_the_least_recently_used_unit_makes_room_and_names_its_last_reader() -> None:
+    residency = Residency({(i, 0): 4 for i in range(4)}, 11)
+    first, second = residency.place((0, 0)), residency.place((1, 0))
+    first.loaded, first.reader, second.loaded, second.reader = 1, 2, 3, 4
+    assert residency.place((0, 0)) is first
+    assert residency.place((2, 0)) == Held(second.place, loaded=None, reader=4)
+    assert {first.place, second.place} == {0, 4}

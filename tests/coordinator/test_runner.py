@@ -1,0 +1,151 @@
+"""Programs on a device: order, sharing, records, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwacc import isa
+from hwacc.config import TINY
+from hwacc.coordinator.backends.host import HostBackend
+from hwacc.coordinator.backends.hwacc import HwaccBackend
+from hwacc.coordinator.backends.null import NullBackend
+from hwacc.coordinator.runner import Runner, memory_needed
+from hwacc.driver.device import Device
+from hwacc.driver.transports.model import ModelTransport
+from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, SubmissionError
+from hwacc.program import Implementation, Program
+from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, scale_and_copy
+from tests.driver.streams import lone
+
+PICTURE = np.arange(-20, np.prod(SHAPE) - 20, dtype=np.int32).reshape(SHAPE)
+MEMORY_BYTES = 2**20
+
+
+@pytest.fixture(params=["model", "unmapped", "sim"])
+def device(request: pytest.FixtureRequest) -> Iterator[Device]:
+    if request.param == "unmapped":
+        opened = Device(Unmapped(TINY, MEMORY_BYTES), "unmapped")
+    else:
+        opened = Device.open(request.param, TINY, memory_bytes=MEMORY_BYTES)
+    with opened:
+        yield opened
+
+
+def runner_of(program: Program, device: Device) -> Runner:
+    return Runner(program, device, [HwaccBackend(device), HostBackend(PythonCode())])
+
+
+def model_device() -> Device:
+    return Device(ModelTransport(TINY, MEMORY_BYTES), "model")
+
+
+def test_tasks_of_both_backends_hand_data_to_each_other(device: Device) -> None:
+    program = scale_and_copy()
+    with runner_of(program, device) as runner:
+        for factor in (1, -3):
+            run = runner.run([PICTURE * factor])
+            np.testing.assert_array_equal(run.outputs[0], PICTURE * factor * program.constants[1])
+    assert [(record.task.name, record.backend) for record in run.tasks] == [("scale", "cpu"), ("copy", "hwacc")]
+
+
+def test_cycles_are_counted_only_where_a_clock_runs(device: Device) -> None:
+    with runner_of(scale_and_copy(), device) as runner:
+        host, array = runner.run([PICTURE]).tasks
+    assert host.cycles is None
+    assert (array.cycles is not None and array.cycles > 2 * PIECES) if device.name == "sim" else array.cycles is None
+
+
+def test_constants_are_placed_and_code_is_compiled_once() -> None:
+    device, code = model_device(), PythonCode()
+    with Runner(scale_and_copy(), device, [HwaccBackend(device), HostBackend(code)]) as runner:
+        free = device.free_bytes
+        for _ in range(3):
+            runner.run([PICTURE])
+        assert (device.free_bytes, code.compiled) == (free, 1)
+
+
+def test_close_gives_all_memory_back() -> None:
+    device = model_device()
+    before = device.free_bytes
+    with runner_of(scale_and_copy(), device):
+        assert device.free_bytes < before
+    assert device.free_bytes == before
+
+
+def test_outputs_outlive_the_device() -> None:
+    with Device.open("sim", TINY, memory_bytes=MEMORY_BYTES) as device, runner_of(scale_and_copy(), device) as runner:
+        outputs = runner.run([PICTURE]).outputs
+    assert outputs[0][0, 0] == 100
+
+
+def test_the_caller_hears_of_each_task_before_it_starts() -> None:
+    heard: list[str] = []
+    device = model_device()
+    with runner_of(scale_and_copy(), device) as runner:
+        runner.run([PICTURE], lambda task: heard.append(task.name))
+    assert heard == ["scale", "copy"]
+
+
+def test_the_null_backend_runs_anything_at_once() -> None:
+    device = model_device()
+    with Runner(scale_and_copy(), device, [NullBackend("hwacc"), NullBackend("cpu")]) as runner:
+        run = runner.run([PICTURE])
+    assert [record.cycles for record in run.tasks] == [0, 0]
+    assert not run.outputs[0].any()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "scale_and_copy has 1 inputs, not 0"),
+        ([PICTURE, PICTURE], "scale_and_copy has 1 inputs, not 2"),
+        ([PICTURE.T], r"input picture must be int32 \(3, 16\), not int32 \(16, 3\)"),
+        ([PICTURE.astype(np.int8)], r"input picture must be int32 \(3, 16\), not int8 \(3, 16\)"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs: list[np.ndarray], message: str) -> None:  # type: ignore[type-arg]
+    device = model_device()
+    with runner_of(scale_and_copy(), device) as runner, pytest.raises(InputError, match=message):
+        runner.run(inputs)
+
+
+def test_a_task_without_a_backend_is_named() -> None:
+    device = model_device()
+    with pytest.raises(ProgramError, match="task scale is compiled for cpu; present: hwacc"):
+        Runner(scale_and_copy(), device, [HwaccBackend(device)])
+
+
+def test_a_program_for_another_array_is_refused_in_words() -> None:
+    program = replace(scale_and_copy(), config=replace(TINY, rows=8))
+    with pytest.raises(ConfigError, match="device 'model' has another configuration than wanted: rows 8 here, 4 there"):
+        runner_of(program, model_device())
+
+
+def test_a_program_that_does_not_fit_into_memory_takes_none() -> None:
+    device = Device(ModelTransport(TINY, 2**16 + 256), "small")
+    before = device.free_bytes
+    with pytest.raises(DeviceError, match="out of device memory"):
+        runner_of(scale_and_copy(), device)
+    assert device.free_bytes == before
+
+
+def test_a_fault_names_the_task_and_keeps_its_status() -> None:
+    program = scale_and_copy()
+    bad = Implementation("hwacc", (), lone(isa.describe(isa.COMPUTE, wait_load=1, m=1, n=1, k=1)).to_bytes())
+    program = replace(program, tasks=(program.tasks[0], replace(program.tasks[1], implementations=(bad,))))
+    device = model_device()
+    with runner_of(program, device) as runner, pytest.raises(SubmissionError) as caught:
+        runner.run([PICTURE])
+    assert str(caught.value).startswith("task copy on hwacc: submission 1 ended at descriptor 0 (COMPUTE ")
+    assert caught.value.status == isa.Status.DEADLOCK
+
+
+def test_memory_needed_is_enough() -> None:
+    program = scale_and_copy()
+    device = Device.open("model", TINY, memory_bytes=memory_needed(program))
+    with runner_of(program, device) as runner:
+        assert runner.run([PICTURE]).outputs[0].shape == SHAPE
