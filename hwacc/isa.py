@@ -219,8 +219,8 @@ STORE = Op(
     0x03,
     Engine.STORE,
     "Writes rows of the accumulator to memory, as int32 or requantised to int8 as TOSA RESCALE defines it. Three nested loops give the "
-    "address of each row; row r is read from accumulator word `acc + r * ceil(n / cols)`. Tokens to COMPUTE are pushed when the accumulator "
-    "has been read, tokens to LOAD when the memory has confirmed the last write.",
+    "address of each row; row r is read from accumulator word `acc + r * ceil(n / cols)`. Tokens to COMPUTE are pushed when the "
+    "accumulator has been read, tokens to LOAD when the memory has confirmed the last write.",
     (
         Field("address", ADDRESS_BITS, "Memory address of the first row."),
         Field("n", 16, "Elements of a row; at least 1."),

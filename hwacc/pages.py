@@ -45,15 +45,18 @@ def csr_page() -> str:
     for register in csr.REGISTERS:
         fields = "; ".join(f"[{bits.low + bits.width - 1}:{bits.low}] {bits.name}: {bits.doc}" for bits in register.fields)
         rows.append((f"{register.offset:#04x}", f"`{register.name}`", register.access.value, register.doc, fields))
-    return "\n\n".join(
-        [
-            NOTE.format(source="hwacc/csr.py"),
-            "# The registers",
-            "32 bits each, on AXI4-Lite. An address without a register answers SLVERR. A submission: write descriptors, the last one END, into "
-            "the ring, then write their count to `RING_TAIL`; the device runs until `RING_HEAD` equals it.",
-            _table(("offset", "name", "access", "purpose", "fields"), rows),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                NOTE.format(source="hwacc/csr.py"),
+                "# The registers",
+                "32 bits each, on AXI4-Lite. An address without a register answers SLVERR. A submission: write descriptors, the last one "
+                "END, into the ring, then write their count to `RING_TAIL`; the device runs until `RING_HEAD` equals it.",
+                _table(("offset", "name", "access", "purpose", "fields"), rows),
+            ]
+        )
+        + "\n"
+    )
 
 
 PAGES = {"isa.md": isa_page, "csr.md": csr_page}
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     """Writes the pages, or with ``--check`` reports stale ones; returns the exit status."""
     if "--check" in arguments:
         for name in stale_pages():
-            print(f"docs/{name} is not current: run `make docs`", file=sys.stderr)
+            sys.stderr.write(f"docs/{name} is not current: run `make docs`\n")
         return 1 if stale_pages() else 0
     for name, make in PAGES.items():
         (DOCS / name).write_text(make())

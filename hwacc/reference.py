@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Int8 = NDArray[np.int8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
+Scale = Int64 | np.int64 | int
+"""One value, or one for each channel."""
 
 
 def gemm(a: Int8, b: Int8, bias: Int32 | None = None) -> Int32:
@@ -27,7 +29,7 @@ def wrap32(values: Int64) -> Int32:
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
-def apply_scale(values: Int32, multiplier: Int64, shift: Int64, double_round: bool) -> Int64:
+def apply_scale(values: Int32, multiplier: Scale, shift: Scale, double_round: bool) -> Int64:
     """TOSA ``apply_scale_32``: ``(value * multiplier + round) >> shift``.
 
     ``multiplier`` and ``shift`` broadcast against ``values``; shift is 2 to 62.
@@ -35,18 +37,19 @@ def apply_scale(values: Int32, multiplier: Int64, shift: Int64, double_round: bo
     specification 1.0, section "RESCALE".
     """
     wide = values.astype(np.int64)
-    shift = np.asarray(shift, dtype=np.int64)
-    rounding = np.left_shift(np.int64(1), shift - 1)
+    places: Int64 = np.asarray(shift, dtype=np.int64)
+    rounding: Int64 = np.left_shift(np.int64(1), places - 1)
     if double_round:
         step = np.where(wide >= 0, np.int64(1) << 30, -(np.int64(1) << 30))
-        rounding = rounding + np.where(shift > 31, step, 0)
-    return np.right_shift(wide * np.asarray(multiplier, dtype=np.int64) + rounding, shift)
+        rounding = rounding + np.where(places > 31, step, 0)
+    scaled: Int64 = np.right_shift(wide * np.asarray(multiplier, dtype=np.int64) + rounding, places)
+    return scaled
 
 
 def requantise(
     values: Int32,
-    multiplier: Int64,
-    shift: Int64,
+    multiplier: Scale,
+    shift: Scale,
     zero_point: int = 0,
     clamp_min: int = -128,
     clamp_max: int = 127,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hwacc import isa
@@ -15,7 +16,7 @@ REFUSED = range(0x6_0000, 0x6_1000)
 ELEMENTS = 24
 
 
-async def expect(bench: Bench, descriptors: list[isa.Descriptor | bytes], status: Status, engine: Engine, descriptor: int) -> None:
+async def expect(bench: Bench, descriptors: Sequence[isa.Descriptor | bytes], status: Status, engine: Engine, descriptor: int) -> None:
     """Runs what is wrong, then something right."""
     completion = await bench.driver.run(descriptors)
     found = (completion.status, completion.engine, completion.descriptor)

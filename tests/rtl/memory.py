@@ -27,7 +27,8 @@ class ReadMemory:
 
     ``latency`` cycles pass from an accepted address to its first beat (at least 1), then a beat comes every cycle, except
     that each cycle is idle with probability ``stall``, on both streams. Beats whose aligned address is in ``errors``
-    come with the error bit; while ``refuses`` is set no burst is accepted. Fails where the engine breaks a rule of AXI. Run it with ``simulator.add_process(memory.run)``.
+    come with the error bit; while ``refuses`` is set no burst is accepted.
+    Fails where the engine breaks a rule of AXI. Run it with ``simulator.add_process(memory.run)``.
     """
 
     def __init__(self, port: Any, config: ArrayConfig, data: bytes, *, latency: int = 1, stall: float = 0.0, seed: int = 0):
