@@ -13,7 +13,8 @@ from hwacc.errors import DeviceError
 class Completion:
     """One field for each of :data:`hwacc.isa.COMPLETION`, which says what they mean.
 
-    On a device that does not count (``model``) cycles and counters are 0.
+    On a device that does not count (``model``) cycles and counters are 0. What :meth:`Submission.wait` returns has
+    ``cycles`` up to the written record, unless other submissions were outstanding.
     """
 
     tag: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hwacc import isa
 from hwacc.driver.buffers import Allocator, DeviceBuffer
@@ -73,7 +74,11 @@ class SubmissionQueue:
                 raise self._timeout(submission, f"{seconds:g} seconds")
             left -= self._advance(left)
         self._retire(submission)
-        return completion
+        return completion if self._outstanding else replace(completion, cycles=self._last_cycles())
+
+    def _last_cycles(self) -> int:
+        """Cycles of the last submission, its record included: only the registers can tell."""
+        return self._registers["CYCLES_LO"].read() | self._registers["CYCLES_HI"].read() << 32
 
     def reset(self) -> bool:
         """Resets the device and drops everything outstanding; whether the device came back."""

@@ -108,8 +108,8 @@ def _table() -> tuple[Register, ...]:
         ("TIME_LIMIT", Access.READ_WRITE, "Most cycles of a submission.", _whole("0: no limit.")),
         ("LAST_STATUS", Access.READ, "Status of the last submission.", (Bits("status", 0, 8, "See Status."),)),
         ("SUBMISSIONS", Access.READ, "Submissions ended since reset.", _whole("Modulo 2³².")),
-        ("CYCLES_LO", Access.READ, "Cycles of the running or last submission.", _whole("Low half.")),
-        ("CYCLES_HI", Access.READ, "Cycles of the running or last submission.", _whole("High half.")),
+        ("CYCLES_LO", Access.READ, "Cycles of the running or last submission, its record included.", _whole("Low half.")),
+        ("CYCLES_HI", Access.READ, "Cycles of the running or last submission, its record included.", _whole("High half.")),
     ]
     return tuple(Register(name, 4 * i, access, doc, fields) for i, (name, access, doc, fields) in enumerate(rows))
 

@@ -260,7 +260,7 @@ COMPLETION: tuple[Field, ...] = (
     Field("engine", 8, "Engine that reported the fault."),
     Field("reserved", 16, "Zero."),
     Field("descriptor", 32, "Index in the submission of the descriptor at fault."),
-    Field("cycles", 64, "Cycles from the doorbell, or the previous completion, to this record."),
+    Field("cycles", 64, "Cycles from the doorbell, or the previous completion, to this record; its own writing is in `CYCLES_LO`."),
     Field("array_busy", 32, "Cycles in which the array was fed."),
     Field("load_busy", 32, "Cycles in which LOAD executed a descriptor."),
     Field("store_busy", 32, "Cycles in which STORE executed a descriptor."),

@@ -81,7 +81,7 @@ class CommandProcessor(wiring.Component):
         for engine, queue in queues.items():
             m.submodules[f"{engine.name.lower()}_queue"] = queue
             wiring.connect(m, wiring.flipped(self._of(engine, "work")), queue.work)
-            m.d.comb += [queue.push.eq(self._of(engine, "push")), queue.clear.eq(self.abort)]
+            m.d.comb += [queue.push.eq(self._of(engine, "push")), queue.clear.eq(self.abort | self.writes_record)]
 
         descriptor = fetch.descriptor.payload
         index = Signal(INDEX_BITS)
@@ -110,6 +110,7 @@ class CommandProcessor(wiring.Component):
         lost = Signal()
         end = Signal(layout(isa.END), reset_less=True)
         counters = Signal(counter_layout())
+        record_cycles = Signal(16)  # spent on the record, which cannot count them itself
         started = Signal()  # from the doorbell, or the previous completion, on
         in_time = (self.time_limit == 0) | ~started | (self.cycles < self.time_limit)
         reset_waits = Signal()  # for the record that is being written, or for the ring that is being dropped
@@ -183,7 +184,7 @@ class CommandProcessor(wiring.Component):
 
         pending = fetch.head != self.ring_tail
         m.d.comb += self.running.eq(started | pending | any_busy | ~all_empty | ~fsm.ongoing("RUN") | reset_waits)
-        self._count(m, counters, started, queues, fsm)
+        self._count(m, counters, record_cycles, started, queues, fsm)
         return m
 
     def _dispatch(self, m, queues, descriptor, index, accepted, full, at_end, unknown):
@@ -247,11 +248,12 @@ class CommandProcessor(wiring.Component):
                 m.d.comb += self.completed.eq(1)
                 m.next = "RUN"
 
-    def _count(self, m, counters, started, queues, fsm):
-        """Counters: they start with the doorbell, or the previous completion, and stand still in the record."""
+    def _count(self, m, counters, record_cycles, started, queues, fsm):
+        """Counters: they start with the doorbell, or the previous completion, and stand still in the record. ``cycles`` goes
+        on until the record's last beat is on the bus."""
         starts = ~started & (self.ring_head != self.ring_tail) & fsm.ongoing("RUN")
         with m.If(starts):
-            m.d.sync += [counters.eq(0), started.eq(1)]
+            m.d.sync += [counters.eq(0), record_cycles.eq(0), started.eq(1)]
         with m.Elif(started & ~fsm.ongoing("RECORD")):
             m.d.sync += [
                 counters.cycles.eq(counters.cycles + 1),
@@ -266,4 +268,6 @@ class CommandProcessor(wiring.Component):
             ]
         with m.If(self.completed):
             m.d.sync += started.eq(0)
-        m.d.comb += self.cycles.eq(counters.cycles)
+        with m.If(self.record_memory.w.valid):
+            m.d.sync += record_cycles.eq(record_cycles + 1)
+        m.d.comb += self.cycles.eq(counters.cycles + record_cycles)
