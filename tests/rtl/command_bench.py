@@ -115,6 +115,8 @@ class CommandBench:
         self.cycle = self.tail = self.submitted = 0
         self.completed: list[int] = []
         self.record_started: list[int] = []
+        self.last_beat = 0
+        """Cycle in which a record's beat was on the bus most recently."""
         self.totals = dict.fromkeys(("array_busy", "bytes_read", "bytes_written"), 0)
 
     def play(self, testbench: Any) -> None:
@@ -164,6 +166,8 @@ class CommandBench:
         self.records.drive(ctx)
         if ctx.get(command.writes_record) and len(self.record_started) <= len(self.completed):
             self.record_started.append(self.cycle)
+        if ctx.get(command.record_memory.w.valid):
+            self.last_beat = self.cycle
         if ctx.get(command.completed):
             self.completed.append(self.cycle)
             del self.record_started[len(self.completed) :]
