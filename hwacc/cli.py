@@ -49,12 +49,16 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a verb; a :class:`HwaccError` becomes one line on stderr and exit code 1."""
+        """Runs a verb; a :class:`HwaccError` becomes one line on stderr and exit code 1, wrong usage one with exit code 2."""
         try:
             return super().invoke(context)
         except HwaccError as error:
             click.echo(f"hwacc: error: {' '.join(str(error).split())}", err=True)
             context.exit(1)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "hwacc"
+            click.echo(f"hwacc: error: {' '.join(error.format_message().split())} (`{path} -h` says more)", err=True)
+            context.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("hwacc: interrupted", err=True)
             context.exit(INTERRUPTED)
