@@ -9,10 +9,10 @@ import click
 
 from hwacc.commands.console import Progress, answer_json, note, progress
 from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
+from hwacc.commands.session import Session
 from hwacc.errors import HwaccError, InputError
 
 if TYPE_CHECKING:
-    from hwacc.coordinator.check import Check
     from hwacc.coordinator.runner import Run
     from hwacc.program import Program
 
@@ -62,21 +62,6 @@ def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) ->
         raise HwaccError(f"{session.check.mismatches} of {session.check.elements} output elements differ from {session.check.reference}")
 
 
-class Session:
-    """What a call of ``hwacc run`` did: everything that the reports need.
-
-    ``runs`` has an entry for each set of inputs; ``best`` the best labels of each run, where there are labels.
-    """
-
-    def __init__(self, program: Program, device: str, runs: list[Run], check: Check | None, seed: int | None) -> None:
-        self.program = program
-        self.device = device
-        self.runs = runs
-        self.check = check
-        self.seed = seed
-        self.best: list[list[tuple[str, float]]] = []
-
-
 def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress) -> Session:
     from hwacc.driver.devices import kind_of
 
@@ -90,9 +75,8 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
     if reference is not None:
         report(f"comparing with {reference.name}")
         check = reference.check(sets, [run.outputs for run in runs])
-    session = Session(program, options["device"], runs, check, options["seed"] if options["count"] else None)
-    session.best = _best(model, options["labels_file"], runs)
-    return session
+    seed = options["seed"] if options["count"] else None
+    return Session(program, options["device"], runs, check, seed, _best(model, options["labels_file"], runs))
 
 
 def _load(model: Path, config: ConfigChoice, report: Progress) -> Program:

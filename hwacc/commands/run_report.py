@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hwacc.commands.console import new_table, percent, say, show_table
 
 if TYPE_CHECKING:
-    from hwacc.commands.run import Session
+    from hwacc.commands.session import Session
     from hwacc.coordinator.runner import TaskRecord
 
 
