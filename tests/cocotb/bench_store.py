@@ -67,7 +67,7 @@ async def one_scale_for_all_equals_rescale(dut: Any) -> None:
             wait_load=1,
         )
         await bench.run([accumulate(rows, columns), store])
-        expected = reference.requantise(source, np.int64(multiplier), np.int64(shift), zero_point, low, high, bool(double_round))
+        expected = reference.requantise(source, np.array(multiplier), np.array(shift), zero_point, low, high, bool(double_round))
         assert (bench.read(TARGET + 5, np.int8, (rows, columns)) == expected).all(), (multiplier, shift)
 
 

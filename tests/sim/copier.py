@@ -9,6 +9,7 @@ from hwacc.config import ArrayConfig
 from hwacc.sim.build import Trace, build_verilog
 from hwacc.sim.simulator import Memory, Simulator, Stop
 
+VERILOG = Path(__file__).with_name("copier.v").read_text()
 CONFIG = ArrayConfig()
 SOURCE, DESTINATION, BURSTS, LENGTH = 0x00, 0x04, 0x08, 0x0C
 FIRST_ADDRESS, FIRST_BEAT, LAST_READ, LAST_WRITE, LAST_ANSWER, WORST = 0x10, 0x14, 0x18, 0x1C, 0x20, 0x24
@@ -19,8 +20,7 @@ EARLY_WLAST, CHANGING_ADDRESS, FALLING_VALID, EARLY_INTERRUPT = 1, 2, 4, 8
 @lru_cache
 def library(trace: Trace = Trace.NONE) -> Path:
     """The copier's library, from the cache or built now."""
-    text = Path(__file__).with_name("copier.v").read_text()
-    return build_verilog(lambda: text, [text], CONFIG, trace=trace)
+    return build_verilog(lambda: VERILOG, [VERILOG], CONFIG, trace=trace)
 
 
 def copier(memory: Memory | None = None, trace: Path | None = None) -> Simulator:

