@@ -7,12 +7,11 @@ BIN := $(VENV)/bin
 help:            ## list the commands
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 16
 
-# The machine must have python3 >= 3.10 with venv, and perl; without a C++ compiler the ziglang wheel is installed.
+# The machine must have python3 >= 3.10 with venv; without a C++ compiler the ziglang wheel is installed.
 preflight:
 	@command -v $(PYTHON) >/dev/null || { echo "hwacc: error: $(PYTHON) not found: install Python 3.10 or newer, or name one with PYTHON=" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "hwacc: error: $(PYTHON) is older than 3.10: install a newer one, or name one with PYTHON=" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "hwacc: error: $(PYTHON) has no venv: install it (Debian: apt install python3-venv)" >&2; exit 1; }
-	@command -v perl >/dev/null || { echo "hwacc: error: perl not found, which Verilator needs: install it (Debian: apt install perl)" >&2; exit 1; }
 
 CXX_EXTRA := $(shell command -v "$${CXX:-g++}" >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1 || echo ,cxx)
 
@@ -39,6 +38,9 @@ test: $(VENV)/.dev  ## run every test
 sim: $(VENV)/.dev  ## run the cocotb benches on Verilator
 	@$(BIN)/python -m hwacc.sim.bench
 
+fuzz: $(VENV)/.dev  ## random streams on the model and the RTL: TIME=seconds, SEED=number
+	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED))
+
 check: $(VENV)/.dev  ## format, lint, types, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -51,4 +53,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim check docs clean
+.PHONY: help preflight venv demo test sim fuzz check docs clean

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwacc import csr, isa
+from hwacc import csr, isa, verifier
 from hwacc.config import ArrayConfig
 from hwacc.driver.buffers import Allocator, DeviceBuffer
 from hwacc.driver.completion import Completion
@@ -41,6 +42,7 @@ class Device:
         self.registers = Registers(transport)
         self.config = _identify(self.registers, name)
         _require_reach(transport, self.config, name)
+        self._verified: WeakValueDictionary[int, Stream] = WeakValueDictionary()
         self._allocator = Allocator(transport.memory_base, transport.memory_size)
         self._queue = SubmissionQueue(transport, self.registers, self._allocator, ring_log2=ring_log2, name=name)
 
@@ -89,11 +91,12 @@ class Device:
         """Most cycles of each later submission, held by the device itself; 0 is no limit."""
         self.registers["TIME_LIMIT"].write(cycles)
 
-    def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer]) -> Submission:
-        """Starts a stream whose slots are ``buffers``, and returns at once.
+    def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer], *, verify: bool = True) -> Submission:
+        """Starts a stream whose slots are ``buffers``, which do not overlap, and returns at once.
 
-        Raises :class:`ConfigError` if the stream was made for another configuration, :class:`DeviceError` if a
-        buffer is too small, :class:`hwacc.errors.StreamError` if their number is wrong.
+        The stream is verified first, once for each stream; ``verify=False`` leaves that out, for tests of what a device does
+        with a bad one. Raises :class:`ConfigError` if the stream was made for another configuration, :class:`DeviceError`
+        if a buffer is too small, :class:`hwacc.errors.StreamError` if their number is wrong or the verifier refuses the stream.
         """
         if stream.config_hash != self.config.hash:
             raise ConfigError(
@@ -104,13 +107,27 @@ class Device:
         for slot, buffer in zip(stream.slots, buffers):
             if buffer.size < slot.size:
                 raise DeviceError(f"buffer {slot.name!r} of the stream needs {slot.size} bytes, not {buffer.size}")
+        if verify:
+            self._verify(stream)
         return self._queue.launch(descriptors)
 
     def run(
-        self, stream: Stream, buffers: Sequence[DeviceBuffer], *, max_cycles: int | None = None, seconds: float | None = None
+        self,
+        stream: Stream,
+        buffers: Sequence[DeviceBuffer],
+        *,
+        max_cycles: int | None = None,
+        seconds: float | None = None,
+        verify: bool = True,
     ) -> Completion:
         """Submits and waits, with limits as in :meth:`Submission.wait`."""
-        return self.submit(stream, buffers).wait(max_cycles=max_cycles, seconds=seconds)
+        return self.submit(stream, buffers, verify=verify).wait(max_cycles=max_cycles, seconds=seconds)
+
+    def _verify(self, stream: Stream) -> None:
+        """Verifies ``stream`` unless this very object has been: streams do not change."""
+        if self._verified.get(id(stream)) is not stream:
+            verifier.verify(stream, self.config)
+            self._verified[id(stream)] = stream
 
     def reset(self) -> bool:
         """Resets the device, dropping what is outstanding; whether it came back."""

@@ -92,7 +92,7 @@ def _table() -> tuple[Register, ...]:
             "Commands.",
             (Bits("reset", 0, 1, "Drops the running submission and whatever the ring still holds: the head becomes the tail."),),
         ),
-        ("STATUS", Access.READ, "State.", (Bits("busy", 0, 1, "A submission is being executed."),)),
+        ("STATUS", Access.READ, "State.", (Bits("busy", 0, 1, "A submission is being executed, or a reset is not over."),)),
         ("IRQ_ENABLE", Access.READ_WRITE, "Which events raise the interrupt.", (Bits("completion", 0, 1, "A submission ended."),)),
         ("IRQ_STATUS", Access.CLEAR, "Which events happened.", (Bits("completion", 0, 1, "A submission ended."),)),
         ("RING_BASE_LO", Access.READ_WRITE, "Descriptor ring, low address half.", _whole("A multiple of 64.")),

@@ -88,6 +88,8 @@ class _Run:
         result.reader = self.schedule.add(isa.STORE, values, cycles=cycles, slot=self.shared.slots["output"], after=after)
         if scales is not None:
             scales.reader = result.reader
+        if self.spec.has_bias:  # COMPUTE's token for LOAD comes before the bias has been added; STORE's comes after
+            self.bias.place((column, 0)).reader = result.reader
 
     def _step(self, result: Held, row: int, column: int, step: int) -> int:
         """One step of a panel: the LOADs of what it needs and is not on chip, and its COMPUTE; returns the latter's number."""
@@ -110,9 +112,7 @@ class _Run:
                 after.append(bias.loaded)
             cycles = cost.compute_cycles(values["m"], values["n"], values["k"], self.config)
             number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
-        for held in (west, north, bias):
-            if held is not None:
-                held.reader = number
+        west.reader = north.reader = number
         return number
 
     def _parts(self, steps: Range) -> list[Range]:

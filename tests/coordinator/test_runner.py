@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwacc import isa
+from hwacc import isa, verifier
 from hwacc.config import TINY
 from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
@@ -16,7 +16,7 @@ from hwacc.coordinator.backends.null import NullBackend
 from hwacc.coordinator.runner import Runner, memory_needed
 from hwacc.driver.device import Device
 from hwacc.driver.transports.model import ModelTransport
-from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, SubmissionError
+from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, StreamError, SubmissionError
 from hwacc.program import Implementation, Program
 from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, scale_and_copy
 from tests.driver.streams import lone
@@ -133,12 +133,25 @@ def test_a_program_that_does_not_fit_into_memory_takes_none() -> None:
     assert device.free_bytes == before
 
 
-def test_a_fault_names_the_task_and_keeps_its_status() -> None:
+def waiting_for_ever() -> Program:
+    """:func:`scale_and_copy` with a copy that waits for a token that nobody pushes."""
     program = scale_and_copy()
     bad = Implementation("hwacc", (), lone(isa.describe(isa.COMPUTE, wait_load=1, m=1, n=1, k=1)).to_bytes())
-    program = replace(program, tasks=(program.tasks[0], replace(program.tasks[1], implementations=(bad,))))
+    return replace(program, tasks=(program.tasks[0], replace(program.tasks[1], implementations=(bad,))))
+
+
+def test_a_stream_that_the_verifier_refuses_names_the_task() -> None:
+    with runner_of(waiting_for_ever(), model_device()) as runner, pytest.raises(StreamError) as caught:
+        runner.run([PICTURE])
+    assert str(caught.value) == (
+        "task copy on hwacc: descriptor 0 (COMPUTE [wait load] m=1 n=1 k=1): it waits for a token of LOAD that no earlier descriptor pushes"
+    )
+
+
+def test_a_fault_names_the_task_and_keeps_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier, "verify", lambda stream, config: None)
     device = model_device()
-    with runner_of(program, device) as runner, pytest.raises(SubmissionError) as caught:
+    with runner_of(waiting_for_ever(), device) as runner, pytest.raises(SubmissionError) as caught:
         runner.run([PICTURE])
     assert str(caught.value).startswith("task copy on hwacc: submission 1 ended at descriptor 0 (COMPUTE ")
     assert caught.value.status == isa.Status.DEADLOCK

@@ -1,0 +1,134 @@
+"""Says whether a stream may be launched: nothing the hardware refuses, no byte outside its buffer, no race.
+
+:func:`verify` looks at each descriptor by itself; what tokens order is in :mod:`hwacc.ordering`.
+What is accepted ends with status OK on every device that has the memory, and with the same result, unless it
+depends on on-chip bytes that nothing wrote, on columns beyond n of a COMPUTE's result, or on per-channel shifts outside 2 to 62:
+these are not looked for.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+
+from hwacc import isa
+from hwacc.config import ArrayConfig
+from hwacc.errors import StreamError
+from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, loops
+from hwacc.ordering import SPACE_NAMES, check_order, refusal
+from hwacc.stream import Stream
+
+LOWEST_SHIFT, HIGHEST_SHIFT = 2, 62
+"""Of TOSA's ``apply_scale_32``."""
+_AT_LEAST_1 = {isa.LOAD: ("run", "count"), isa.COMPUTE: ("m", "n", "k"), isa.STORE: ("n", "count")}
+
+
+def verify(stream: Stream, config: ArrayConfig) -> None:
+    """Raises :class:`StreamError` with a sentence that names the first descriptor at fault, if there is one."""
+    touched = [_accesses(stream, index, config) for index in range(len(stream.descriptors))]
+    _check_reductions(stream, config)
+    check_order(stream, config, touched)
+
+
+def refuse(stream: Stream, index: int, why: str) -> NoReturn:
+    """Raises :class:`StreamError` about descriptor ``index``."""
+    raise StreamError(refusal(stream, index, why))
+
+
+def _accesses(stream: Stream, index: int, config: ArrayConfig) -> list[Access]:
+    """What descriptor ``index`` touches, once its fields and its addresses are found to be right."""
+    descriptor = stream.descriptors[index]
+    problem = _field_problem(descriptor)
+    if problem is not None:
+        refuse(stream, index, problem)
+    found = accesses(descriptor, config)
+    for access in found:
+        problem = _memory_problem(stream, index, access) if access.space == MEMORY else _local_problem(access, config)
+        if problem is not None:
+            refuse(stream, index, problem)
+    if descriptor.op is isa.COMPUTE and any(found[-1].meets(access) for access in found[:-1]):
+        refuse(stream, index, "its bias lies in its result, which overwrites it")
+    return found
+
+
+def _field_problem(d: isa.Descriptor) -> str | None:
+    """What the hardware would refuse, in words."""
+    if isa.OP_BY_CODE.get(d["opcode"]) is not d.op:
+        return f"opcode {d['opcode']:#04x} is not that of {', '.join(op.name for op in isa.OPS)}"
+    if d.op is isa.END:
+        return "END is added by the driver; leave it out"
+    for name, value in d.values.items():
+        if value < 1 and name.rstrip("1234") in _AT_LEAST_1[d.op]:
+            return f"{name} must be at least 1, not {value}"
+    own = d.op.engine.name.lower()
+    if d[f"wait_{own}"] or d[f"signal_{own}"]:
+        return f"{d.op.engine.name} cannot exchange tokens with itself; its descriptors are executed in order"
+    return {isa.LOAD: _load_problem, isa.COMPUTE: _compute_problem, isa.STORE: _store_problem}[d.op](d)
+
+
+def _load_problem(d: isa.Descriptor) -> str | None:
+    counts, strides = loops(d, "count"), loops(d, "stride")
+    low, high = extent(counts[::2], strides[::2])
+    if d["bounded"] and (d["x0"] + low < -(1 << 31) or d["x0"] + high + d["run"] >= 1 << 31):
+        return "its x coordinates leave 32 bits"
+    return None
+
+
+def _compute_problem(d: isa.Descriptor) -> str | None:
+    if d["addend"] not in list(isa.Addend):
+        return f"addend must be from 0 to {max(isa.Addend)}, not {d['addend']}"
+    if d["dataflow"] != isa.Dataflow.OUTPUT_STATIONARY:
+        return f"dataflow must be 0, output-stationary, not {d['dataflow']}"
+    return None
+
+
+def _store_problem(d: isa.Descriptor) -> str | None:
+    scales = d["output"] == isa.Output.INT8 and not d["per_channel"]
+    if scales and not LOWEST_SHIFT <= d["shift"] <= HIGHEST_SHIFT:
+        return f"shift must be from {LOWEST_SHIFT} to {HIGHEST_SHIFT}, not {d['shift']}"
+    return None
+
+
+def _local_problem(access: Access, config: ArrayConfig) -> str | None:
+    size = _sizes(config)[access.space]
+    if access.low < 0 or access.high > size:
+        return f"it {_verb(access)} bytes {access.low} to {access.high - 1} of {SPACE_NAMES[isa.Target(access.space)]}, which has {size}"
+    return None
+
+
+def _memory_problem(stream: Stream, index: int, access: Access) -> str | None:
+    number = stream.relocations[index]
+    if number is None:
+        return "its address belongs to no buffer of the stream"
+    slot = stream.slots[number]
+    if access.low < 0 or access.high > slot.size:
+        return f"it {_verb(access)} bytes {access.low} to {access.high - 1} of buffer {slot.name!r}, which has {slot.size}"
+    return None
+
+
+def _verb(access: Access) -> str:
+    return "writes" if access.writes else "reads"
+
+
+def _sizes(config: ArrayConfig) -> dict[int, int]:
+    return {
+        isa.Target.WEST: config.operand_bytes,
+        isa.Target.NORTH: config.operand_bytes,
+        isa.Target.ACCUMULATOR: config.acc_bytes,
+        isa.Target.PARAMETERS: config.parameter_buffer_bytes,
+    }
+
+
+def _check_reductions(stream: Stream, config: ArrayConfig) -> None:
+    """Refuses sums of more products than int32 is sure to hold: ``config.max_k`` of them, over all COMPUTEs that add to a word."""
+    length = np.zeros(config.acc_words, np.int64)
+    for index, d in enumerate(stream.descriptors):
+        if d.op is isa.COMPUTE:
+            words = length[d["acc"] : d["acc"] + d["m"] * column_tiles(d["n"], config)]
+            words[:] = words + d["k"] if d["addend"] == isa.Addend.ACCUMULATE else d["k"]
+            if words.max() > config.max_k:
+                refuse(stream, index, f"it adds up to {words.max()} products, {config.max_k} of which fit in 32 bits")
+        elif d.op is isa.LOAD and d["target"] == isa.Target.ACCUMULATOR:
+            target = accesses(d, config)[0]
+            length[target.low // config.acc_word_bytes : -(-target.high // config.acc_word_bytes)] = 0

@@ -1,0 +1,182 @@
+"""Random valid streams: every target, layout, addend, output and stride, chained through memory."""
+
+from __future__ import annotations
+
+import random
+
+from hwacc import isa
+from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
+from hwacc.footprint import MEMORY, accesses, column_tiles, extent, loops
+from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, slots
+
+ATTEMPTS = 60
+"""Draws of one step before another kind is tried."""
+
+
+def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[Step]:
+    """``count`` steps after those that fill the on-chip buffers."""
+    steps = [Step(descriptor, slot, 50) for descriptor, slot in _fill(config)]
+    defined = Defined(config)
+    while len(steps) < count + len(isa.Target):
+        step = rng.choice((_load, _load, _compute, _compute, _store))(config, rng)
+        if step is not None and defined.allows(step.descriptor):
+            defined.apply(step.descriptor)
+            steps.append(step)
+    return steps
+
+
+def _fill(config: ArrayConfig) -> list[tuple[isa.Descriptor, int]]:
+    """LOADs of whole buffers: what no stream wrote differs from device to device."""
+    sizes = _target_bytes(config)
+    runs = {target: min(size, 4096) for target, size in sizes.items()}
+    return [
+        (
+            isa.describe(
+                isa.LOAD,
+                target=target,
+                run=runs[target],
+                count1=size // runs[target],
+                stride1=runs[target],
+                local_stride1=runs[target],
+                address=0 if target is isa.Target.PARAMETERS else 7 * target,
+            ),
+            RECORDS if target is isa.Target.PARAMETERS else DATA,
+        )
+        for target, size in sizes.items()
+    ]
+
+
+def _target_bytes(config: ArrayConfig) -> dict[isa.Target, int]:
+    return {
+        isa.Target.WEST: config.operand_bytes,
+        isa.Target.NORTH: config.operand_bytes,
+        isa.Target.ACCUMULATOR: config.acc_bytes,
+        isa.Target.PARAMETERS: config.parameter_buffer_bytes,
+    }
+
+
+def _load(config: ArrayConfig, rng: random.Random) -> Step | None:
+    target = rng.choice(list(isa.Target))
+    slot = rng.choice((RECORDS, GENTLE)) if target is isa.Target.PARAMETERS else rng.choice((DATA, WORK, WORK))
+    grid = PARAMETER_BYTES if slot == RECORDS else 1  # whole records, so that every shift stays valid
+    for _ in range(ATTEMPTS):
+        values = _load_values(config, rng, grid) | {"target": target, "pad": _pad(rng, target)}
+        local = _place(rng, grid, _target_bytes(config)[target], *_local_extent(values))
+        if local is None:
+            continue
+        descriptor = isa.describe(isa.LOAD, **values, local=local)
+        address = _address(config, rng, descriptor, slot, grid)
+        if address is not None:
+            return Step(descriptor.replace(address=address), slot, rng.randint(1, 300))
+    return None
+
+
+def _load_values(config: ArrayConfig, rng: random.Random, grid: int) -> dict[str, int]:
+    counts = [rng.choice((1, 1, 1, 2, 3, 5)) for _ in range(isa.LOAD_DIMS)]
+    run = rng.choice((1, 2, 3, config.bus_bytes, 3 * config.bus_bytes, rng.randint(1, 150)))
+    values = {"run": -(-run // grid) * grid}
+    for loop, count in enumerate(counts, 1):
+        values[f"count{loop}"] = count
+        values[f"stride{loop}"] = rng.choice((0, run, -run, rng.randint(-60, 60), rng.randint(-900, 900))) // grid * grid
+        values[f"local_stride{loop}"] = rng.choice((0, run, -run, config.word_bytes, rng.randint(-40, 60))) // grid * grid
+    return values | (_bounds(rng, grid, run) if rng.random() < 0.5 else {})
+
+
+def _pad(rng: random.Random, target: isa.Target) -> int:
+    """In the parameter buffer it may become a shift."""
+    return rng.randint(2, 62) if target is isa.Target.PARAMETERS else rng.randint(-128, 127)
+
+
+def _bounds(rng: random.Random, grid: int, run: int) -> dict[str, int]:
+    return {
+        "bounded": 1,
+        "x0": rng.randint(-2 * run - 20, 40) // grid * grid,
+        "x_limit": rng.choice((0, 1, rng.randint(1, 200), 2**20 - 1)),
+        "y0": rng.randint(-6, 4),
+        "y_limit": rng.choice((0, 1, 3, 8, 2**16 - 1)),
+        "y_step2": rng.choice((0, 1, 2, 255)),
+        "y_step4": rng.choice((0, 1, 3, 255)),
+    }
+
+
+def _local_extent(values: dict[str, int]) -> tuple[int, int]:
+    dims = range(1, isa.LOAD_DIMS + 1)
+    low, high = extent([values[f"count{dim}"] for dim in dims], [values[f"local_stride{dim}"] for dim in dims])
+    return low, high + values["run"]
+
+
+def _place(rng: random.Random, grid: int, size: int, low: int, high: int) -> int | None:
+    """A start, a multiple of ``grid``, such that bytes ``low`` to ``high`` from it lie in ``size`` bytes; often at an edge."""
+    first, last = -(low // grid), (size - high) // grid
+    return None if first > last else rng.choice((first, last, *(rng.randint(first, last) for _ in range(4)))) * grid
+
+
+def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor, slot: int, grid: int = 1) -> int | None:
+    """An address, modulo the field's width, that keeps all accesses of ``descriptor`` inside ``slot``."""
+    size = slots(config)[slot].size
+    memory = [access for access in accesses(descriptor.replace(address=0), config) if access.space == MEMORY]
+    low, high = (memory[0].low, memory[0].high) if memory else (0, 0)
+    place = _place(rng, grid, size, low, high)
+    return None if place is None else place % (1 << isa.ADDRESS_BITS)
+
+
+def _compute(config: ArrayConfig, rng: random.Random) -> Step | None:
+    word = config.word_bytes
+    for _ in range(ATTEMPTS):
+        m, n = (rng.choice((1, size - 1, size, size + 1, rng.randint(1, 4 * size))) for size in (config.rows, config.cols))
+        k = rng.choice((1, 2, word - 1, word, word + 1, rng.randint(1, 5 * word)))
+        values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend))}
+        values |= _panel(config, rng, "west", m, k) | _panel(config, rng, "north", n, k)
+        tiles = column_tiles(n, config)
+        acc, bias = _place(rng, 1, config.acc_words, 0, m * tiles), _place(rng, 1, config.acc_words, 0, tiles)
+        if acc is not None and bias is not None and min(values.values()) >= 0:
+            return Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))
+    return None
+
+
+def _panel(config: ArrayConfig, rng: random.Random, side: str, size: int, k: int) -> dict[str, int]:
+    """Where a panel lies; the first word is -1 where its stride leaves no room."""
+    contiguous = rng.randint(0, 1)
+    lines, length = (size, k) if contiguous else (k, size)
+    words = -(-length // config.word_bytes)
+    stride = rng.choice((words, words, 0, 1, rng.randint(0, 2 * words + 3)))
+    first = _place(rng, 1, config.operand_words, 0, (lines - 1) * stride + words)
+    return {side: -1 if first is None else first, f"{side}_stride": stride, f"{side}_k_contiguous": contiguous}
+
+
+def _store(config: ArrayConfig, rng: random.Random) -> Step | None:
+    for _ in range(ATTEMPTS):
+        n = rng.choice((1, config.cols, rng.randint(1, 3 * config.cols)))
+        values = {"n": n} | _epilogue(rng)
+        row = n * (INT32_BYTES if values["output"] == isa.Output.INT32 else 1)
+        for loop in range(1, isa.STORE_DIMS + 1):
+            values[f"count{loop}"] = rng.choice((1, 1, 2, 3, 6))
+            values[f"stride{loop}"] = rng.choice((row, row, -row, 0, rng.randint(-60, 60), rng.randint(-700, 700)))
+        descriptor = isa.describe(isa.STORE, **values)
+        acc, parameters = _store_words(config, rng, descriptor)
+        address = _address(config, rng, descriptor, WORK)
+        if acc is not None and parameters is not None and address is not None:
+            return Step(descriptor.replace(acc=acc, parameters=parameters, address=address), WORK, rng.randint(1, 300))
+    return None
+
+
+def _epilogue(rng: random.Random) -> dict[str, int]:
+    """Output and requantisation."""
+    low, high = sorted((rng.randint(-128, 127), rng.randint(-128, 127)))
+    whole = rng.random() < 0.5
+    return {
+        "output": rng.choice(list(isa.Output)),
+        "per_channel": rng.randint(0, 1),
+        "double_round": rng.randint(0, 1),
+        "multiplier": rng.choice((rng.randint(2**30, 2**31 - 1), rng.randint(-(2**31), 2**31 - 1))),
+        "shift": rng.choice((2, 62, rng.randint(28, 44), rng.randint(2, 62))),
+        "zero_point": rng.randint(-128, 127),
+        "clamp_min": -128 if whole else low,
+        "clamp_max": 127 if whole else high,
+    }
+
+
+def _store_words(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor) -> tuple[int | None, int | None]:
+    counts, tiles = loops(descriptor, "count"), column_tiles(descriptor["n"], config)
+    rows = counts[0] * counts[1] * counts[2]
+    return _place(rng, 1, config.acc_words, 0, rows * tiles), _place(rng, 1, config.parameter_words, 0, tiles)
