@@ -194,7 +194,8 @@ COMPUTE = Op(
     0x02,
     Engine.COMPUTE,
     "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
-    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is held either with k contiguous (a line for "
+    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
+    "held either with k contiguous (a line for "
     "each row of the west or column of the north panel) or across (a line for each step of k). Tokens to LOAD are pushed when the operands "
     "have been read, tokens to STORE when the last result is in the accumulator.",
     (

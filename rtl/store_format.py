@@ -31,7 +31,7 @@ class WordFormatter(wiring.Component):
     accepted. int8 and int32 wait in queues of their own, so int32 does not pass through the requantiser, and a third queue
     keeps their order.
 
-    Latency: 3 cycles from an int32 word to its first slice, ``LATENCY`` more for int8. A slice a cycle.
+    Latency: 2 cycles from an int32 word to its first slice, ``LATENCY`` more for int8. A slice a cycle.
     """
 
     def __init__(self, config: ArrayConfig):
