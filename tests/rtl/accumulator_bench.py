@@ -73,9 +73,9 @@ class AccumulatorBench:
         return self
 
     async def _bench(self, ctx: Any) -> None:
-        cell = self.accumulator.words.data
+        cell = self.accumulator.word
         for i, word in enumerate(self.content):
-            ctx.set(cell[i], int.from_bytes(word.tobytes(), "little"))
+            ctx.set(cell(i), int.from_bytes(word.tobytes(), "little"))
         pieces, reads = list(self.pieces), list(self.reads)
         for cycle in range(self.cycles):
             self._announce(ctx, cycle)
@@ -86,7 +86,7 @@ class AccumulatorBench:
             await ctx.tick()
             del pieces[:piece_taken], reads[:read_taken]
         assert not pieces and not reads, f"{len(pieces)} pieces and {len(reads)} reads left after {self.cycles} cycles"
-        self.final = np.array([self._word(ctx.get(cell[i])) for i in range(self.config.acc_words)])
+        self.final = np.array([self._word(ctx.get(cell(i))) for i in range(self.config.acc_words)])
 
     def _announce(self, ctx: Any, cycle: int) -> None:
         row, arriving = self.rows.get(cycle), self.rows.get(cycle - ACC_READ_LATENCY)
