@@ -24,10 +24,17 @@ ISSUE_TO_ARRAY = OPERAND_READ_LATENCY + 1
 class ComputeEngine(wiring.Component):
     """Executes COMPUTE descriptors: walks the tiles of a panel, feeds the array and drains it.
 
-    A tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least ``rows``. Tiles of
-    a descriptor follow without a gap; between descriptors there are two cycles. Row tiles are walked inside column
-    tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the last step. After reset and after
-    abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
+    Output-stationary, a tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least
+    ``rows``; row tiles are walked inside column tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the
+    last step.
+
+    Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows stream through it: m cycles, or m rounded up to a
+    word where the west panel is held across, and at least :func:`hwacc.rtl.weights.weight_cycles`. Slices of k are walked inside
+    column tiles; from the second on they add to what the accumulator holds.
+
+    Tiles of a descriptor follow without a gap; between descriptors there are two cycles, and :func:`hwacc.rtl.weights.weight_cycles`
+    before the first weight-stationary tile. Where the dataflow changes, the array runs empty in between. After reset and
+    after abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
 
     west_address, west_word, north_address, north_word
         Reads of the operand buffers, :data:`OPERAND_READ_LATENCY` cycles.
@@ -35,8 +42,6 @@ class ComputeEngine(wiring.Component):
         To the accumulator.
     array_busy
         High in each cycle in which a tile is being fed.
-
-    Does not handle the weight-stationary dataflow: such a descriptor is a fault.
     """
 
     def __init__(self, config: ArrayConfig):
