@@ -199,7 +199,8 @@ COMPUTE = Op(
     "have been read, tokens to STORE when the last result is in the accumulator. The dataflow changes neither result nor layout, but the "
     "cycles. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, rows)`, with k rounded up to words where an operand is "
     "k-contiguous. Weight-stationary: `2 + w + ceil(n / cols) * ceil(k / rows) * max(m, w)` with `w = max(rows, cols, 4)`, and m rounded "
-    "up to words where the west panel is held across; the accumulator carries the sums, so a result word is read and written `ceil(k / rows)` times.",
+    "up to words where the west panel is held across; the accumulator carries the sums, so a result word is written "
+    "`ceil(k / rows)` times.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),

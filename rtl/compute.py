@@ -236,7 +236,7 @@ class ComputeEngine(wiring.Component):
         return walker
 
     def _feed(self, m, side, lanes, walker, out, weights=None, stationary=None):
-        """The feeder of one operand, behind its walker, or behind ``weights`` where these stay; returns whether it reads beyond the buffer."""
+        """The feeder of one operand, behind its walker, or ``weights`` where these stay; returns whether it reads beyond the buffer."""
         config = self.config
         feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=config.word_bytes, slice_bytes=config.rows)
 

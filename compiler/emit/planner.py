@@ -8,23 +8,25 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from hwacc import isa
-from hwacc.compiler.emit.blocking import Blocking, ramped, ranked
+from hwacc.compiler.emit.blocking import Blocking, first_split, last_split, ramped, ranked, tapered
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
+from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
 CANDIDATES = 8
 """Blockings of which a schedule is built."""
-RAMPED = 2
-"""Of these, the ones also tried with small first panels."""
-FIRST_PARTS = (2, 4, 8)
+REFINED = 2
+"""Of these, the ones of which variations are tried."""
+REFINEMENTS: tuple[Callable[[Blocking, ArrayConfig], Iterator[Blocking]], ...] = (ramped, tapered, first_split, last_split)
+"""What is tried one after the other, each on the best so far."""
 OPERATIONS_LIMIT = 20_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 4
@@ -52,10 +54,13 @@ class Plan:
         return Stream(self.config.hash, self.spec.slots(self.config), tuple(descriptors), tuple(slots))
 
 
-def plan(spec: ContractionSpec, config: ArrayConfig) -> Plan:
-    """The fastest stream found for ``spec``; raises :class:`ModelError` for what the hardware cannot hold."""
+def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None = None) -> Plan:
+    """The fastest stream found for ``spec``, with this dataflow or with whichever is faster.
+
+    Raises :class:`ModelError` for what the hardware cannot hold.
+    """
     _check(spec, config)
-    best = _search(spec, config)
+    best = _search(spec, config, tuple(Dataflow) if dataflow is None else (dataflow,))
     if best is None:
         raise ModelError(f"no part of a {spec.m}×{spec.k}×{spec.n} product fits into the buffers of this array; make them larger")
     return Plan(spec, config, tuple(best.finished()), best.cycles)
@@ -75,17 +80,13 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
 
 
-def _search(spec: ContractionSpec, config: ArrayConfig) -> Schedule | None:
-    """The best schedule found; None if nothing fits.
-
-    First the regular blockings, then the best of them with smaller first panels, then the best of all with a split first COMPUTE.
-    """
+def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
+    """The best schedule found; None if nothing fits. First the regular blockings, then variations of the best ones."""
     tried = _Trials(PanelScheduler(spec, config))
-    tried.build(ranked(spec, config, CANDIDATES))
-    for blocking in tried.best(RAMPED):
-        tried.build(ramped(blocking, config))
-    for blocking in tried.best(1):
-        tried.build(replace(blocking, first_parts=parts) for parts in FIRST_PARTS)
+    tried.build(ranked(spec, config, CANDIDATES, dataflows))
+    for vary in REFINEMENTS:
+        for blocking in tried.best(REFINED):
+            tried.build(vary(blocking, config))
     return tried.found[0][2] if tried.found else None
 
 

@@ -32,6 +32,11 @@ class Row:
         """Whether it needs the read port."""
         return bool(self.write and self.addend == isa.Addend.ACCUMULATE) or bool(self.first and self.addend == isa.Addend.BIAS)
 
+    @property
+    def read_address(self) -> int:
+        """The word that it reads, if any."""
+        return self.bias if self.addend == isa.Addend.BIAS else self.address
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -71,6 +76,16 @@ class AccumulatorBench:
         self.cycles = cycles
         simulate(self.accumulator, self._bench)
         return self
+
+    def wanted_reads(self) -> dict[int, int]:
+        """The address on STORE's port in each cycle in which it wants to read."""
+        wanted, waiting = {}, iter(self.reads)
+        address = next(waiting)
+        for cycle in range(max(self.read_accepted) + 1):
+            wanted[cycle] = address
+            if cycle in self.read_accepted:
+                address = next(waiting, -1)
+        return wanted
 
     async def _bench(self, ctx: Any) -> None:
         cell = self.accumulator.word
