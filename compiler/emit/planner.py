@@ -25,6 +25,7 @@ CANDIDATES = 8
 """Blockings of which a schedule is built."""
 REFINED = 2
 """Of these, the ones of which variations are tried."""
+ROUNDS = 2
 REFINEMENTS: tuple[Callable[[Blocking, ArrayConfig], Iterator[Blocking]], ...] = (ramped, tapered, first_split, last_split)
 """What is tried one after the other, each on the best so far."""
 OPERATIONS_LIMIT = 20_000
@@ -83,8 +84,10 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
     """The best schedule found; None if nothing fits. First the regular blockings, then variations of the best ones."""
     tried = _Trials(PanelScheduler(spec, config))
-    tried.build(ranked(spec, config, CANDIDATES, dataflows))
-    for vary in REFINEMENTS:
+    regular = ranked(spec, config, CANDIDATES, dataflows)
+    tried.build(regular)
+    tried.build(split for blocking in regular for split in first_split(blocking, config))
+    for vary in REFINEMENTS * ROUNDS:
         for blocking in tried.best(REFINED):
             tried.build(vary(blocking, config))
     return tried.found[0][2] if tried.found else None
@@ -96,12 +99,14 @@ class _Trials:
     def __init__(self, scheduler: PanelScheduler) -> None:
         self.scheduler = scheduler
         self.operations = 0
+        self.known: set[Blocking] = set()
         self.found: list[tuple[int, Blocking, Schedule]] = []
 
     def build(self, blockings: Iterable[Blocking]) -> None:
         """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; at least one in all."""
         for blocking in blockings:
-            if self.operations < OPERATIONS_LIMIT:
+            if self.operations < OPERATIONS_LIMIT and blocking not in self.known:
+                self.known.add(blocking)
                 schedule = self.scheduler.build(blocking)
                 self.operations += len(schedule.operations)
                 self.found.append((_price(schedule), blocking, schedule))
