@@ -75,7 +75,12 @@ def ranked(spec: ContractionSpec, config: ArrayConfig, most: int, dataflows: Col
     shapes = _fitting(sizes, _row_sizes(sizes), _column_sizes(sizes), _step_sizes(sizes))
     if not shapes:  # buffers smaller than the array: whatever fits
         shapes = _fitting(sizes, *(_powers(total, name) for total, name in ((spec.m, "m"), (spec.n, "n"), (spec.k, "k"))))
-    promising = nsmallest(most, product(shapes, (True, False), dataflows), key=lambda trial: estimate.cycles(*trial[0], *trial[1:]))
+    trials = (
+        (shape, rows_inner, dataflow)
+        for shape, rows_inner, dataflow in product(shapes, (True, False), dataflows)
+        if rows_inner or (shape[0] < spec.m and shape[1] < spec.n)  # else the order is the same
+    )
+    promising = nsmallest(most, trials, key=lambda trial: estimate.cycles(*trial[0], *trial[1:]))
     return [
         Blocking(cuts(spec.m, rows), cuts(spec.n, columns), cuts(spec.k, steps), rows_inner, dataflow)
         for (rows, columns, steps), rows_inner, dataflow in promising

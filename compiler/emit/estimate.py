@@ -49,10 +49,11 @@ class Estimate:
             alone += min(reading, computing)
         if self.results(rows, columns, dataflow) < 2 and panel_count > 1:
             alone += writing
-        # The ends can be shortened: the first COMPUTE needs no more than a word of k, the last STORE brings no more than a tile's row or column.
+        # The ends can be cut short: the first COMPUTE needs but a word of k, the last STORE brings but a row or a column of tiles.
         first = (west_first + north_first) * min(1.0, config.word_bytes / steps)
         little = (cost.store_cycles(*shape, spec.element_bytes, stride, config) for shape in ((rows, config.cols), (config.rows, columns)))
-        one = cost.compute_cycles(min(rows, spec.m), min(columns, spec.n), min(steps, spec.k), dataflow, config)
+        one: float = cost.compute_cycles(min(rows, spec.m), min(columns, spec.n), min(steps, spec.k), dataflow, config)
+        one /= 2 if computes == 1 else 1  # the first one will be split, and most of the parts begin before all is read
         return max(reading + one, first + computing, first + writing) + alone + min(last, *little)
 
     def _feeding(self, rows: int, columns: int, steps: int, dataflow: Dataflow) -> float:

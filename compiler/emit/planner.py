@@ -21,16 +21,16 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-CANDIDATES = 8
+CANDIDATES = 16
 """Blockings of which a schedule is built."""
 REFINED = 2
 """Of these, the ones of which variations are tried."""
-ROUNDS = 2
-REFINEMENTS: tuple[Callable[[Blocking, ArrayConfig], Iterator[Blocking]], ...] = (ramped, tapered, first_split, last_split)
-"""What is tried one after the other, each on the best so far."""
+Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
+ENDS: tuple[Move, ...] = (first_split, tapered, last_split)
+"""Variations at the beginning and at the end, where the array waits for operands and the memory for results."""
 OPERATIONS_LIMIT = 20_000
 """Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 4
+DESCRIPTOR_PRICE = 1
 """Cycles: reading a descriptor takes the bus as long, just when operands are wanted."""
 STRIDE_LIMIT = 2**31
 
@@ -82,14 +82,14 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
 
 
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
-    """The best schedule found; None if nothing fits. First the regular blockings, then variations of the best ones."""
+    """The best schedule found; None if nothing fits. First regular blockings, each varied on its own, then the best of all again."""
     tried = _Trials(PanelScheduler(spec, config))
     regular = ranked(spec, config, CANDIDATES, dataflows)
     tried.build(regular)
-    tried.build(split for blocking in regular for split in first_split(blocking, config))
-    for vary in REFINEMENTS * ROUNDS:
-        for blocking in tried.best(REFINED):
-            tried.build(vary(blocking, config))
+    for blocking in regular:
+        tried.descend(blocking, ENDS)
+    for blocking in tried.best(REFINED):
+        tried.descend(blocking, (ramped, *ENDS))
     return tried.found[0][2] if tried.found else None
 
 
@@ -99,18 +99,26 @@ class _Trials:
     def __init__(self, scheduler: PanelScheduler) -> None:
         self.scheduler = scheduler
         self.operations = 0
-        self.known: set[Blocking] = set()
+        self.prices: dict[Blocking, int] = {}
         self.found: list[tuple[int, Blocking, Schedule]] = []
 
-    def build(self, blockings: Iterable[Blocking]) -> None:
-        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; at least one in all."""
+    def build(self, blockings: Iterable[Blocking]) -> list[Blocking]:
+        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; returns those that now have a price."""
+        blockings = list(blockings)
         for blocking in blockings:
-            if self.operations < OPERATIONS_LIMIT and blocking not in self.known:
-                self.known.add(blocking)
+            if self.operations < OPERATIONS_LIMIT and blocking not in self.prices:
                 schedule = self.scheduler.build(blocking)
                 self.operations += len(schedule.operations)
-                self.found.append((_price(schedule), blocking, schedule))
+                self.prices[blocking] = _price(schedule)
+                self.found.append((self.prices[blocking], blocking, schedule))
         self.found = sorted(self.found, key=lambda trial: trial[0])[:CANDIDATES]
+        return [blocking for blocking in blockings if blocking in self.prices]
+
+    def descend(self, blocking: Blocking, moves: Iterable[Move]) -> None:
+        """Tries the variations of each kind on the best that those of the kinds before gave."""
+        for vary in moves:
+            known = self.build([blocking, *vary(blocking, self.scheduler.config)])
+            blocking = min(known, key=self.prices.__getitem__, default=blocking)
 
     def best(self, count: int) -> list[Blocking]:
         """The blockings of the cheapest schedules."""
