@@ -107,16 +107,19 @@ class ComputeEngine(wiring.Component):
         feeding = Signal()
         weights_in = cycle == weight_cycles(config)
 
-        flush = Signal(range(config.word_bytes + 1), init=config.word_bytes)
+        flush_cycles = config.word_bytes + config.rows + config.cols  # the way through a feeder and the array
+        flush = Signal(range(flush_cycles + 1), init=flush_cycles)
         flushed = Signal()
         with m.FSM(init="FLUSH") as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.work.ready.eq(~self.abort)
-                m.d.sync += [work.eq(self.work.payload), flush.eq(config.word_bytes)]
+                m.d.sync += [work.eq(self.work.payload), flush.eq(flush_cycles)]
                 with m.If(self.work.valid & self.work.ready):
                     m.next = "PREPARE"
                     with m.If(self.work.payload.dataflow != stationary):
                         m.next = "CHANGE"
+                with m.If(self.abort & drain.busy):
+                    m.next = "FLUSH"
             with m.State("CHANGE"):
                 # The cells change their meaning only when they are empty.
                 with m.If(~drain.busy):
