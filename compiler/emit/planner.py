@@ -31,7 +31,7 @@ ENDS: tuple[Move, ...] = (first_split, tapered, last_split)
 OPERATIONS_LIMIT = 20_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
-"""Cycles: reading a descriptor takes the bus as long, just when operands are wanted."""
+"""Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
 
 

@@ -53,4 +53,4 @@ class Residency:
         if self._free:
             return Held(self._free.pop())
         _, oldest = self._held.popitem(last=False)
-        return Held(oldest.place, before=oldest.reader)
+        return Held(oldest.place, before=oldest.before if oldest.reader is None else oldest.reader)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hwacc import isa
+from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.blocking import Blocking, cuts, ranked
 from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
@@ -19,6 +20,7 @@ from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
+from hwacc.rtl import weights
 from tests.compiler.contraction import buffers, expected, random_operands, run, scrambled_model
 
 CONFIGS = {
@@ -90,10 +92,10 @@ def test_every_gemm_up_to_nine_in_each_dimension(m: int, dataflow: Dataflow | No
         check(plan(ContractionSpec.gemm(m, n, k, weights_layout=layout, has_bias=k % 2 == 0), TINY, dataflow), rng)
 
 
-@DATAFLOWS
+@pytest.mark.parametrize("dataflow", Dataflow)
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_random_convolutions(config: ArrayConfig, seed: int, dataflow: Dataflow | None) -> None:
+def test_random_convolutions(config: ArrayConfig, seed: int, dataflow: Dataflow) -> None:
     rng = np.random.default_rng(seed)
     check(plan(random_spec(rng, 100_000 if config.spm_bytes == 256 else 1_000_000), config, dataflow), rng)
 
@@ -109,9 +111,9 @@ def random_config(rng: np.random.Generator) -> ArrayConfig:
     return ArrayConfig(rows=rows, cols=cols, bus_bytes=bus, spm_bytes=power(8, 14), acc_bytes=power(9, 14), channels=power(6, 8))
 
 
-@DATAFLOWS
+@pytest.mark.parametrize("dataflow", Dataflow)
 @pytest.mark.parametrize("seed", range(40))
-def test_random_arrays(seed: int, dataflow: Dataflow | None) -> None:
+def test_random_arrays(seed: int, dataflow: Dataflow) -> None:
     """Above all those whose buffers hold less than the array."""
     rng = np.random.default_rng(seed)
     check(plan(random_spec(rng, 20_000), random_config(rng), dataflow), rng)
@@ -265,6 +267,11 @@ def test_results_that_follow_one_another_lie_in_different_halves_where_the_weigh
     for store, half in zip(stores, halves):
         last = store["acc"] + store["count1"] * -(-store["n"] // config.cols) - 1
         assert last // (config.acc_words // 2) == half
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_planner_knows_how_long_the_hardware_takes_for_weights(config: ArrayConfig) -> None:
+    assert cost.weight_cycles(config) == weights.weight_cycles(config)
 
 
 def test_a_plan_is_the_same_every_time() -> None:
