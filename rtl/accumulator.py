@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In
+from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY, acc_read_port, local_write_port
 

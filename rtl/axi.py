@@ -5,15 +5,19 @@ leaves at one value (lock, cache, prot, qos) are not there; a system ties them t
 """
 
 from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
 
 from hwacc import csr
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2
 
 OKAY = 0
 SLVERR = 2
 INCR = 1
 ID_BITS = 1
+PAGE_BYTES = 4096
+"""No burst crosses a multiple of this."""
+BURST_BEATS = 256
+"""The longest INCR burst."""
 
 
 def axi4(config: ArrayConfig) -> Signature:

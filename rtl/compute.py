@@ -4,12 +4,13 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import SystolicArray
-from hwacc.rtl.decode import ceil_log2, work_layout
+from hwacc.rtl.decode import work_layout
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.drain import Drain
 from hwacc.rtl.feeder import Feeder

@@ -17,8 +17,3 @@ def layout(op: isa.Op) -> data.StructLayout:
 def work_layout(op: isa.Op) -> data.StructLayout:
     """What an engine receives: the descriptor's fields and, above them, ``index`` in the submission."""
     return data.StructLayout({**{f.name: Shape(f.bits, f.signed) for f in op.fields}, "index": INDEX_BITS})
-
-
-def ceil_log2(count: int) -> int:
-    """Bits that number ``count`` things."""
-    return (count - 1).bit_length()

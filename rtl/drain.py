@@ -3,12 +3,13 @@
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import drain_latency, shift_latency
-from hwacc.rtl.decode import INDEX_BITS, ceil_log2
+from hwacc.rtl.decode import INDEX_BITS
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY, fault_layout
 from hwacc.rtl.lines import ADDRESS_BITS

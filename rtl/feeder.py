@@ -4,8 +4,7 @@ from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
-
-from hwacc.rtl.decode import ceil_log2
+from amaranth.utils import ceil_log2
 
 
 class Feeder(wiring.Component):

@@ -3,10 +3,10 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2
 from hwacc.rtl.interfaces import read_port
 
 

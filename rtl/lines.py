@@ -3,8 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-
-from hwacc.rtl.decode import ceil_log2
+from amaranth.utils import ceil_log2
 
 ADDRESS_BITS = 32
 """Enough for the largest field values, so that an address out of range is seen and never wraps."""

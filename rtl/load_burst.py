@@ -6,10 +6,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hwacc.config import ArrayConfig
+from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
 from hwacc.rtl.interfaces import burst_layout
 
-PAGE_BYTES = 4096
-"""No AXI burst crosses a multiple of this (AMBA AXI specification, "Address structure")."""
 MORE_BITS = 16
 
 
@@ -30,7 +29,7 @@ class BurstSplitter(wiring.Component):
 
     def __init__(self, config: ArrayConfig):
         self.config = config
-        self.index_bits = min(8, exact_log2(PAGE_BYTES // config.bus_bytes))
+        self.index_bits = exact_log2(min(PAGE_BYTES // config.bus_bytes, BURST_BEATS))
         super().__init__(
             {
                 "requests": In(stream.Signature(request_layout(config))),

@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2
 
 
 def slice_layout(config: ArrayConfig) -> data.StructLayout:

@@ -3,11 +3,11 @@
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc import csr
 from hwacc.config import ArrayConfig
 from hwacc.rtl.axi import OKAY, SLVERR, axi4_lite
-from hwacc.rtl.decode import ceil_log2
 
 
 class Registers(wiring.Component):

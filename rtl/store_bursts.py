@@ -7,14 +7,11 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hwacc.config import ArrayConfig
+from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
 from hwacc.rtl.interfaces import burst_layout, write_port
 from hwacc.rtl.pack import beat_layout
 from hwacc.rtl.store_segments import segment_bits, segment_layout
 
-BOUNDARY = 4096
-"""AXI: no burst crosses a multiple of this many bytes."""
-BURST_BEATS = 256
-"""AXI: the longest INCR burst."""
 BURSTS_AHEAD = 32
 """Bursts that may be issued before their beats."""
 BURSTS_UNCONFIRMED = 128
@@ -34,7 +31,7 @@ class BurstSplitter(wiring.Component):
 
     def __init__(self, config: ArrayConfig):
         self.config = config
-        self.window_beats = min(BOUNDARY // config.bus_bytes, BURST_BEATS)
+        self.window_beats = min(PAGE_BYTES // config.bus_bytes, BURST_BEATS)
         super().__init__(
             {
                 "segments": In(stream.Signature(segment_layout(config))),

@@ -3,10 +3,11 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2, work_layout
+from hwacc.rtl.decode import work_layout
 
 COUNT_BITS = 16
 ROW_BITS = 18

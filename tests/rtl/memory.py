@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwacc.config import ArrayConfig
-
-PAGE_BYTES = 4096
+from hwacc.rtl.axi import PAGE_BYTES
 
 
 @dataclass

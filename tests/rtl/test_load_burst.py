@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.load_burst import PAGE_BYTES, BurstSplitter
+from hwacc.rtl.axi import PAGE_BYTES
+from hwacc.rtl.load_burst import BurstSplitter
 from tests.rtl.streams import StreamBench
 
 

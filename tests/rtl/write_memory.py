@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.store_bursts import BOUNDARY, BURST_BEATS
+from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
 
 Burst = tuple[int, int]
 Beat = tuple[int, int, int]
@@ -96,7 +96,7 @@ class WriteMemory:
         size = (length + 1) * self.bus_bytes
         assert address % self.bus_bytes == 0, f"burst at {address:#x} is not aligned"
         assert length < BURST_BEATS
-        assert address // BOUNDARY == (address + size - 1) // BOUNDARY, f"burst at {address:#x} of {size} bytes crosses a boundary"
+        assert address // PAGE_BYTES == (address + size - 1) // PAGE_BYTES, f"burst at {address:#x} of {size} bytes crosses a boundary"
         self.bursts.append((address, length))
 
     def _complete(self) -> None:
