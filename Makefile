@@ -32,8 +32,9 @@ venv: $(VENV)/.dev  ## install everything that development needs into .venv
 demo: $(VENV)/.demo  ## classify a picture on the simulated accelerator
 	@$(BIN)/hwacc run examples/models/image_classification.tflite --input examples/pictures/chelsea.png --device sim --check
 
+# Freed memory is overwritten, so that a use of it (the bindings of MLIR do not prevent one) fails every time, not now and then.
 test: $(VENV)/.dev  ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@MALLOC_PERTURB_=165 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 sim: $(VENV)/.dev  ## run the cocotb benches on Verilator
 	@$(BIN)/python -m hwacc.sim.bench

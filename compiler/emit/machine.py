@@ -63,10 +63,8 @@ def stream_of(function: ir.Operation, config: ArrayConfig) -> Stream:
     names = [attributes[SLOT].value for attributes in function.attributes["arg_attrs"]]
     slots = tuple(Slot(name, buffer_bytes(argument)) for name, argument in zip(names, arguments))
     descriptors, relocations = [], []
-    for op in walk(function):
-        kind = BY_NAME.get(op.name)
-        if kind is None:
-            continue
+    for op in walk(function, *BY_NAME):
+        kind = BY_NAME[op.name]
         values: Mapping[str, int] = {field.name: op.attributes[field.name].value for field in ir_fields(kind)}
         descriptors.append(isa.describe(kind, **values))
         relocations.append(ir.BlockArgument(op.operands[0]).arg_number if has_buffer(kind) else None)

@@ -116,7 +116,7 @@ class ProgramBuilder:
         """The stream of an array task; raises :class:`ModelError` where it does not fit the array."""
         from mlir import ir
 
-        op = next(op for op in walk(function) if op.name in TENSOR_OPS)
+        op = walk(function, *TENSOR_OPS)[0]
         contraction = read_contraction(op, self.config)
         planned = plan(contraction.spec, self.config)
         with ir.InsertionPoint(self.machine.body), function.location:

@@ -41,11 +41,10 @@ def lower_array_ops(root: ir.Operation) -> None:
     """Lowers the array operations under ``root``."""
     from mlir import ir
 
-    for op in walk(root):
-        if op.name in TENSOR_OPS:
-            with ir.InsertionPoint(op), op.location:
-                total = convolution(op) if op.name == CONV2D else product(op)
-                replace(op, rescaled(op, total) if len(op.operands) > 3 else total)
+    for op in walk(root, *TENSOR_OPS):
+        with ir.InsertionPoint(op), op.location:
+            total = convolution(op) if op.name == CONV2D else product(op)
+            replace(op, rescaled(op, total) if len(op.operands) > 3 else total)
 
 
 def convolution(op: ir.Operation) -> ir.Value:

@@ -37,8 +37,8 @@ class FoldZeroPoints(Pass):
     def run(self, module: ir.Operation) -> None:
         from mlir import ir
 
-        for op in walk(module):
-            if op.name not in TENSOR_OPS or op.attributes["input_zero_point"].value == 0:
+        for op in walk(module, *TENSOR_OPS):
+            if op.attributes["input_zero_point"].value == 0:
                 continue
             weights, bias = constant_array(op.operands[1]), constant_array(op.operands[2])
             if weights is None or bias is None:

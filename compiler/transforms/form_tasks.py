@@ -59,7 +59,7 @@ class FormTasks(Pass):
     name = "form-tasks"
 
     def run(self, module: ir.Operation) -> None:
-        functions = list(walk(module, "func.func"))
+        functions = walk(module, "func.func")
         if len(functions) != 1:
             raise ModelError(f"a model must be one function, not {len(functions)}")
         Outliner(module, functions[0]).run()

@@ -35,8 +35,8 @@ class FuseClamp(Pass):
     name = "fuse-clamp"
 
     def run(self, module: ir.Operation) -> None:
-        for op in walk(module):
-            if op.name in TENSOR_OPS and str(op.results[0].type.element_type) == "i8":
+        for op in walk(module, *TENSOR_OPS):
+            if str(op.results[0].type.element_type) == "i8":
                 while fuse(op):
                     pass
 

@@ -50,8 +50,8 @@ class FuseRescale(Pass):
     name = "fuse-rescale"
 
     def run(self, module: ir.Operation) -> None:
-        for op in walk(module):
-            if op.name in TENSOR_OPS and len(op.operands) == 3:
+        for op in walk(module, *TENSOR_OPS):
+            if len(op.operands) == 3:
                 fuse(op)
 
 
@@ -74,7 +74,7 @@ def fuse(op: ir.Operation) -> None:
     generic = only_elementwise_user(op.results[0])
     rescale = match_rescale(generic, op.results[0]) if generic is not None else None
     if generic is None or rescale is None:
-        if generic is not None and any(walk(generic, "tosa.apply_scale")):
+        if generic is not None and walk(generic, "tosa.apply_scale"):
             note(generic, "a rescale that the requantiser of the array cannot do")
         return
     channels = rescale.multiplier.size > 1 or rescale.shift.size > 1

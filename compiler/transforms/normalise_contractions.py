@@ -53,13 +53,10 @@ class NormaliseContractions(Pass):
     def run(self, module: ir.Operation) -> None:
         from mlir import ir
 
-        for op in walk(module):
-            rewrite = REWRITES.get(op.name)
-            if rewrite is None:
-                continue
+        for op in walk(module, *REWRITES):
             try:
                 with ir.InsertionPoint(op), op.location:
-                    replace(op, rewrite(op))
+                    replace(op, REWRITES[op.name](op))
             except NotForArray as reason:
                 note(op, str(reason))
 

@@ -8,7 +8,7 @@ the verifier behind it and its errors carry locations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hwacc.compiler.context import first_diagnostic
@@ -81,11 +81,17 @@ def located(error: Exception, step: Pass) -> Exception:
     return error
 
 
-def walk(root: ir.Operation, name: str | None = None) -> Iterator[ir.Operation]:
-    """The operations under ``root``, outside in, those called ``name`` if given; safe against erasing them."""
+def walk(root: ir.Operation, *names: str) -> list[ir.Operation]:
+    """The operations under ``root``, outside in; with ``names``, those called so.
+
+    A pass that erases operations names those that it wants: it may then erase
+    any other while it goes through the list, and of these each that it has
+    seen. The bindings do not notice an erased operation: looking at it, even
+    at its name, is a use after free.
+    """
     found: list[ir.Operation] = []
     collect(root, found)
-    return iter(op for op in found if name is None or op.name == name)
+    return [op for op in found if not names or op.name in names]
 
 
 def collect(root: ir.Operation, found: list[ir.Operation]) -> None:

@@ -38,7 +38,7 @@ def test_a_changed_attribute_changes_the_stream() -> None:
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
             function = machine_function("task", SPEC.slots(TINY), planned.operations)
-        load = next(walk(function, "hwacc.load"))
+        load = walk(function, "hwacc.load")[0]
         load.attributes["pad"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), 99)
         assert stream_of(function, TINY).descriptors[0]["pad"] == 99
 
@@ -51,6 +51,6 @@ def test_the_emitted_ir_is_the_program_s_stream(tmp_path: Path) -> None:
     code = compilation.program.tasks[0].implementation("hwacc").code
     with new_context():
         module = ir.Module.parse(compilation.text())
-        nested = next(walk(module.operation, "builtin.module"))
+        nested = walk(module.operation, "builtin.module")[0]
         (function,) = walk(nested, "func.func")
         assert stream_of(function, TINY) == Stream.from_bytes(code)
