@@ -197,7 +197,11 @@ COMPUTE = Op(
     "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
     "held either with k contiguous (a line for "
     "each row of the west or column of the north panel) or across (a line for each step of k). Tokens to LOAD are pushed when the operands "
-    "have been read, tokens to STORE when the last result is in the accumulator.",
+    "have been read, tokens to STORE when the last result is in the accumulator. The dataflow changes neither result nor layout, but the "
+    "cycles. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, rows)`, with k rounded up to words where an operand is "
+    "k-contiguous. Weight-stationary: `2 + w + ceil(n / cols) * ceil(k / rows) * max(m, w)` with `w = max(rows, cols, 4)`, and m rounded "
+    "up to words where the west panel is held across; the accumulator carries the sums, so a result word is written "
+    "`ceil(k / rows)` times.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),
@@ -211,7 +215,7 @@ COMPUTE = Op(
         Field("addend", 2, "0 nothing, 1 what the accumulator holds, 2 the bias, one for each column."),
         Field("west_k_contiguous", 1, "1: a line is a row of the panel, k bytes. 0: a line is a step of k, m bytes."),
         Field("north_k_contiguous", 1, "1: a line is a column of the panel, k bytes. 0: a line is a step of k, n bytes."),
-        Field("dataflow", 1, "0 output-stationary; 1 weight-stationary, which this version does not support."),
+        Field("dataflow", 1, "0 output-stationary: k streams; 1 weight-stationary: the rows of the west panel stream."),
     ),
 )
 

@@ -18,14 +18,14 @@ def drain_layout() -> data.StructLayout:
 
 
 class Accumulator(wiring.Component):
-    """``acc_words`` words of ``cols`` int32, one read and one write port, shared by three users.
+    """``acc_words`` words of ``cols`` int32 in two halves, each with one read and one write port, shared by three users.
 
     drain
         Rows of results. ``drain`` announces a row :data:`ACC_READ_LATENCY` cycles before it is on ``row``; the row, plus its
         addend, is then written to ``address`` if ``write``. The addend is nothing, the word at ``address``, or the
         bias word: that one is read with the ``first`` row of a tile and kept. Never waits.
     read
-        STORE's reads; refused in the cycles in which the drain reads.
+        STORE's reads; refused in the cycles in which the drain reads the same half.
     write
         LOAD's writes, any bytes; refused in the cycles in which the drain writes.
 
@@ -35,7 +35,8 @@ class Accumulator(wiring.Component):
 
     def __init__(self, config: ArrayConfig):
         self.config = config
-        self.words = memory.Memory(shape=config.acc_word_bytes * 8, depth=config.acc_words, init=[])
+        self.half_words = config.acc_words // 2
+        self.halves = [memory.Memory(shape=config.acc_word_bytes * 8, depth=self.half_words, init=[]) for _ in range(2)]
         super().__init__(
             {
                 "drain": In(drain_layout()),
@@ -45,28 +46,42 @@ class Accumulator(wiring.Component):
             }
         )
 
+    def word(self, address):
+        """The cell of a word, for simulations to look at."""
+        return self.halves[address // self.half_words].data[address % self.half_words]
+
     def elaborate(self, platform):
         m = Module()
         config = self.config
         word_bits = config.acc_word_bytes * 8
-        m.submodules.words = self.words
-        read, write = self.words.read_port(), self.words.write_port(granularity=8)
+        half_bit = ceil_log2(self.half_words)
 
         drain_reads = Signal()
         accumulates = self.drain.write & (self.drain.addend == isa.Addend.ACCUMULATE)
         takes_bias = self.drain.first & (self.drain.addend == isa.Addend.BIAS)
+        drain_reads_at = Signal(16)
         m.d.comb += [
             drain_reads.eq(accumulates | takes_bias),
-            self.read.ready.eq(~drain_reads),
-            read.en.eq(drain_reads | self.read.valid),
-            read.addr.eq(Mux(drain_reads, Mux(takes_bias, self.drain.bias, self.drain.address), self.read.address)),
+            drain_reads_at.eq(Mux(takes_bias, self.drain.bias, self.drain.address)),
+            self.read.ready.eq(~drain_reads | (drain_reads_at[half_bit] != self.read.address[half_bit])),
         ]
-        fetched = Signal(word_bits, reset_less=True)
-        m.d.sync += fetched.eq(read.data)
+        fetched = []
+        for number, half in enumerate(self.halves):
+            m.submodules[f"half{number}"] = half
+            read = half.read_port()
+            drained = drain_reads & (drain_reads_at[half_bit] == number)
+            m.d.comb += [
+                read.en.eq(drained | (self.read.valid & (self.read.address[half_bit] == number))),
+                read.addr.eq(Mux(drained, drain_reads_at, self.read.address)),
+            ]
+            word = Signal(word_bits, name=f"fetched{number}", reset_less=True)
+            m.d.sync += word.eq(read.data)
+            fetched.append(word)
         assert ACC_READ_LATENCY == 2
+        for_drain = Mux(delayed(m, drain_reads_at[half_bit], ACC_READ_LATENCY, name="drain_half"), fetched[1], fetched[0])
         store_reads = self.read.valid & self.read.ready
         m.d.comb += [
-            self.read.data.eq(fetched),
+            self.read.data.eq(Mux(delayed(m, self.read.address[half_bit], ACC_READ_LATENCY, name="store_half"), fetched[1], fetched[0])),
             self.read.data_valid.eq(delayed(m, store_reads, ACC_READ_LATENCY, name="store_reads", reset_less=False)),
         ]
 
@@ -75,11 +90,11 @@ class Accumulator(wiring.Component):
         bias = Signal(word_bits, reset_less=True)
         addend = Signal(word_bits)
         with m.If(now.first):
-            m.d.sync += bias.eq(fetched)
+            m.d.sync += bias.eq(for_drain)
         with m.If(now.addend == isa.Addend.ACCUMULATE):
-            m.d.comb += addend.eq(fetched)
+            m.d.comb += addend.eq(for_drain)
         with m.Elif(now.addend == isa.Addend.BIAS):
-            m.d.comb += addend.eq(Mux(now.first, fetched, bias))
+            m.d.comb += addend.eq(Mux(now.first, for_drain, bias))
         total = Cat((self.row[j] + addend.word_select(j, 32).as_signed())[:32] for j in range(config.cols))
 
         # LOAD's bytes: lanes below the first byte's lane belong to the next beat-sized word, and are written a cycle later.
@@ -98,12 +113,16 @@ class Accumulator(wiring.Component):
             m.d.sync += upper.eq(~done)
         m.d.comb += self.write.ready.eq(~now.write & done)
 
+        address, written, enable = Signal(16), Signal(word_bits), Signal(word)
         with m.If(now.write):
-            m.d.comb += [write.addr.eq(now.address), write.data.eq(total), write.en.eq((1 << word) - 1)]
+            m.d.comb += [address.eq(now.address), written.eq(total), enable.eq((1 << word) - 1)]
         with m.Else():
             m.d.comb += [
-                write.addr.eq(index[ceil_log2(word // beat) :]),
-                write.data.eq(self.write.payload.data.replicate(word // beat)),
-                write.en.eq(Mux(self.write.valid, chosen << (beat_in_word * beat), 0)),
+                address.eq(index[ceil_log2(word // beat) :]),
+                written.eq(self.write.payload.data.replicate(word // beat)),
+                enable.eq(Mux(self.write.valid, chosen << (beat_in_word * beat), 0)),
             ]
+        for number, half in enumerate(self.halves):
+            write = half.write_port(granularity=8)
+            m.d.comb += [write.addr.eq(address), write.data.eq(written), write.en.eq(Mux(address[half_bit] == number, enable, 0))]
         return m

@@ -1,6 +1,6 @@
 """The systolic array."""
 
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -13,13 +13,18 @@ from hwacc.rtl.pe import ProcessingElement
 class SystolicArray(wiring.Component):
     """``rows`` × ``cols`` processing elements.
 
+    stationary
+        The dataflow: 0 output-stationary, 1 weight-stationary. Changes only while the array is empty.
     west, north
-        Operand lanes, already skewed: lane i carries step k of the reduction i cycles after lane 0.
+        Operand lanes, already skewed: lane i is i cycles behind lane 0. Output-stationary, both carry a step of the
+        reduction a cycle. Weight-stationary, west lane i carries element i of a slice of k, a row of the panel a cycle; north carries
+        the weights of the next tile, the last k of the slice first, for ``rows`` cycles.
     swap
         High in the cycle in which lane 0 carries the first step of the next tile (or zeros, after the last tile).
-        Skewed here.
+        Skewed here. Weight-stationary, the weights must be complete then.
     shift
-        Drains: one bit a row. Bit i is high for i cycles, all starting ``rows + 1`` cycles after ``swap``: a row takes
+        One bit a row, skewed here. Weight-stationary: bit i is high for the last ``rows - i`` of the ``rows`` cycles in which
+        weights enter. Output-stationary it drains. Bit i is high for i cycles, all starting ``rows + 1`` cycles after ``swap``: a row takes
         what comes from above it and then stands still, ready for its next result. Skewed here.
     row
         The drained rows, all columns of a row together (deskewed here), bottom row first: valid for the
@@ -32,6 +37,7 @@ class SystolicArray(wiring.Component):
         self.config = config
         super().__init__(
             {
+                "stationary": In(1),
                 "west": In(ArrayLayout(signed(8), config.rows)),
                 "north": In(ArrayLayout(signed(8), config.cols)),
                 "swap": In(1),
@@ -55,9 +61,9 @@ class SystolicArray(wiring.Component):
         for j in range(cols):
             m.d.comb += cells[0][j].b_in.eq(self.north[j])
             for i in range(rows):
-                m.d.comb += cells[i][j].shift.eq(shift[i])
+                m.d.comb += [cells[i][j].shift.eq(shift[i]), cells[i][j].stationary.eq(self.stationary)]
             shift = delayed(m, shift, 1, name=f"shift_col{j}")
-            bottom = cells[rows - 1][j].d_out
+            bottom = Mux(self.stationary, cells[rows - 1][j].acc_out, cells[rows - 1][j].d_out)
             m.d.comb += self.row[j].eq(delayed(m, bottom, cols - 1 - j, name=f"deskew_col{j}"))
 
         for i in range(rows):
@@ -66,6 +72,7 @@ class SystolicArray(wiring.Component):
         for i in range(1, rows):
             for j in range(cols):
                 m.d.comb += [cells[i][j].b_in.eq(cells[i - 1][j].b_out), cells[i][j].d_in.eq(cells[i - 1][j].d_out)]
+                m.d.comb += cells[i][j].acc_in.eq(cells[i - 1][j].acc_out)
         return m
 
 

@@ -1,6 +1,6 @@
 """The COMPUTE engine."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -12,10 +12,11 @@ from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import SystolicArray
 from hwacc.rtl.decode import work_layout
 from hwacc.rtl.delay import delayed
-from hwacc.rtl.drain import Drain
+from hwacc.rtl.drain import Drain, tile_layout
 from hwacc.rtl.feeder import Feeder
 from hwacc.rtl.interfaces import OPERAND_READ_LATENCY, engine_members
 from hwacc.rtl.lines import ADDRESS_BITS, LineWalker
+from hwacc.rtl.weights import WeightWalker, weight_cycles
 
 ISSUE_TO_ARRAY = OPERAND_READ_LATENCY + 1
 """Cycles from an operand address to the operand's first byte on lane 0."""
@@ -24,10 +25,17 @@ ISSUE_TO_ARRAY = OPERAND_READ_LATENCY + 1
 class ComputeEngine(wiring.Component):
     """Executes COMPUTE descriptors: walks the tiles of a panel, feeds the array and drains it.
 
-    A tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least ``rows``. Tiles of
-    a descriptor follow without a gap; between descriptors there are two cycles. Row tiles are walked inside column
-    tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the last step. After reset and after
-    abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
+    Output-stationary, a tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least
+    ``rows``; row tiles are walked inside column tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the
+    last step.
+
+    Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows stream through it: m cycles, or m rounded up to a
+    word where the west panel is held across, and at least :func:`hwacc.rtl.weights.weight_cycles`. Slices of k are walked inside
+    column tiles; from the second on they add to what the accumulator holds.
+
+    Tiles of a descriptor follow without a gap; between descriptors there are two cycles, and :func:`hwacc.rtl.weights.weight_cycles`
+    before the first weight-stationary tile. Where the dataflow changes, the array runs empty in between. After reset and
+    after abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
 
     west_address, west_word, north_address, north_word
         Reads of the operand buffers, :data:`OPERAND_READ_LATENCY` cycles.
@@ -35,8 +43,6 @@ class ComputeEngine(wiring.Component):
         To the accumulator.
     array_busy
         High in each cycle in which a tile is being fed.
-
-    Does not handle the weight-stationary dataflow: such a descriptor is a fault.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -59,55 +65,97 @@ class ComputeEngine(wiring.Component):
         config = self.config
         work = Signal(work_layout(isa.COMPUTE), reset_less=True)
         m.submodules.array = array = SystolicArray(config)
-        m.submodules.drain = drain = Drain(config, cycles_to_swap=ISSUE_TO_ARRAY + 1)
-        west = self._operand(m, work, "west", config.rows, work.m, array.west)
-        north = self._operand(m, work, "north", config.cols, work.n, array.north)
+        m.submodules.drain = drain = Drain(config, cycles_to_swap=ISSUE_TO_ARRAY)
+        m.submodules.weights = weights = WeightWalker(config)
+        stationary = Signal()  # the weights stay, and rows stream; else the sums stay, and k streams
+        west = self._lines(m, work, "west", config.rows)
+        north = self._lines(m, work, "north", config.cols)
+        m.d.comb += [
+            west.size.eq(Mux(stationary, work.k, work.m)),
+            west.k.eq(Mux(stationary, work.m, work.k)),
+            west.k_contiguous.eq(work.west_k_contiguous ^ stationary),
+            north.size.eq(work.n),
+            north.k.eq(work.k),
+            north.k_contiguous.eq(work.north_k_contiguous),
+            weights.base.eq(work.north),
+            weights.stride.eq(work.north_stride),
+            weights.n.eq(work.n),
+            weights.k.eq(work.k),
+            weights.k_contiguous.eq(work.north_k_contiguous),
+        ]
+        outside = self._feed(m, "west", config.rows, west, array.west)
+        outside |= self._feed(m, "north", config.cols, north, array.north, weights, stationary)
 
         # What the descriptor comes to, known one cycle after it is taken.
         column_tiles = Signal(16, reset_less=True)
         period = Signal(17, reset_less=True)
-        k_words = (work.k + config.word_bytes - 1) >> ceil_log2(config.word_bytes)
-        steps = Mux(work.west_k_contiguous | work.north_k_contiguous, k_words << ceil_log2(config.word_bytes), work.k)
-        bad_field = (
-            (work.m == 0)
-            | (work.n == 0)
-            | (work.k == 0)
-            | (work.dataflow != isa.Dataflow.OUTPUT_STATIONARY)
-            | (work.addend > isa.Addend.BIAS)
-        )
+        length = Mux(work.dataflow, work.m, work.k)  # what streams
+        in_words = Mux(work.dataflow, ~work.west_k_contiguous, work.west_k_contiguous | work.north_k_contiguous)
+        words = (length + config.word_bytes - 1) >> ceil_log2(config.word_bytes)
+        steps = Mux(in_words, words << ceil_log2(config.word_bytes), length)
+        least = Mux(work.dataflow, weight_cycles(config), config.rows)
+        bad_field = (work.m == 0) | (work.n == 0) | (work.k == 0) | (work.addend > isa.Addend.BIAS)
 
         cycle = Signal(17, reset_less=True)  # in the tile
-        rows_left = Signal(16, reset_less=True)  # from this tile on
+        inner_left = Signal(16, reset_less=True)  # rows, or steps of k where the weights stay, from this tile on
+        first_inner = Signal(reset_less=True)
         columns_left = Signal(16, reset_less=True)
         tile_acc = Signal(ADDRESS_BITS, reset_less=True)  # accumulator word of the tile's first row
         column = Signal(16, reset_less=True)
-        tile_ends, start, next_row, next_column = Signal(), Signal(), Signal(), Signal()
-        last_row = rows_left <= config.rows
+        tile_ends, start, next_inner, next_column = Signal(), Signal(), Signal(), Signal()
+        last_inner = inner_left <= config.rows
         last_column = columns_left <= config.cols
         feeding = Signal()
+        weights_in = cycle == weight_cycles(config)
 
-        flush = Signal(range(config.word_bytes + 1), init=config.word_bytes)
+        flush_cycles = config.word_bytes + config.rows + config.cols  # the way through a feeder and the array
+        flush = Signal(range(flush_cycles + 1), init=flush_cycles)
         flushed = Signal()
         with m.FSM(init="FLUSH") as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.work.ready.eq(~self.abort)
-                m.d.sync += [work.eq(self.work.payload), flush.eq(config.word_bytes)]
+                m.d.sync += [work.eq(self.work.payload), flush.eq(flush_cycles)]
                 with m.If(self.work.valid & self.work.ready):
                     m.next = "PREPARE"
+                    with m.If(self.work.payload.dataflow != stationary):
+                        m.next = "CHANGE"
+                with m.If(self.abort & drain.busy):
+                    m.next = "FLUSH"
+            with m.State("CHANGE"):
+                # The cells change their meaning only when they are empty.
+                with m.If(~drain.busy):
+                    m.d.sync += stationary.eq(work.dataflow)
+                    m.next = "PREPARE"
+                with m.If(self.abort):
+                    m.next = "FLUSH"
             with m.State("PREPARE"):
                 m.d.sync += [
                     column_tiles.eq((work.n + config.cols - 1) >> ceil_log2(config.cols)),
-                    period.eq(Mux(steps < config.rows, config.rows, steps)),
-                    rows_left.eq(work.m),
+                    period.eq(Mux(steps < least, least, steps)),
+                    inner_left.eq(Mux(stationary, work.k, work.m)),
+                    first_inner.eq(1),
                     columns_left.eq(work.n),
                     tile_acc.eq(work.acc),
                     column.eq(0),
                     cycle.eq(1),
                 ]
-                m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1)]
+                m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1), weights.rewind.eq(1)]
                 m.next = "FEED"
+                with m.If(stationary):
+                    m.next = "WEIGHTS"
                 with m.If(bad_field):
                     self._fault(m, isa.Status.BAD_FIELD, work.index)
+                    m.next = "FAULT"
+                with m.If(self.abort):
+                    m.next = "FLUSH"
+            with m.State("WEIGHTS"):
+                # Those of the first tile; from then on each tile hides the weights of the next one.
+                m.d.sync += cycle.eq(Mux(weights_in, 1, cycle + 1))
+                with m.If(weights_in):
+                    m.d.comb += weights.start.eq(1)
+                    m.next = "FEED"
+                with m.If(outside):
+                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
                     m.next = "FAULT"
                 with m.If(self.abort):
                     m.next = "FLUSH"
@@ -115,11 +163,11 @@ class ComputeEngine(wiring.Component):
                 m.d.comb += [feeding.eq(1), tile_ends.eq(cycle == period)]
                 m.d.sync += cycle.eq(Mux(tile_ends, 1, cycle + 1))
                 with m.If(tile_ends):
-                    m.d.comb += [start.eq(1), next_row.eq(~last_row), next_column.eq(last_row & ~last_column)]
-                    with m.If(last_row & last_column):
+                    m.d.comb += [start.eq(1), next_inner.eq(~last_inner), next_column.eq(last_inner & ~last_column)]
+                    with m.If(last_inner & last_column):
                         m.d.comb += self.signal_load.eq(work.signal_load)
                         m.next = "IDLE"
-                with m.If(west.outside | north.outside):
+                with m.If(outside):
                     self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
                     m.next = "FAULT"
                 with m.If(self.abort):
@@ -133,34 +181,48 @@ class ComputeEngine(wiring.Component):
                     m.d.comb += flushed.eq(1)
                     m.next = "IDLE"
 
-        m.d.comb += [west.advance.eq(next_row), north.advance.eq(next_column)]
-        with m.If(next_row):
-            m.d.sync += [rows_left.eq(rows_left - config.rows), tile_acc.eq(tile_acc + (column_tiles << ceil_log2(config.rows)))]
+        m.d.comb += [west.advance.eq(next_inner), north.advance.eq(next_column)]
+        with m.If(next_inner):
+            m.d.sync += [inner_left.eq(inner_left - config.rows), first_inner.eq(0)]
+            with m.If(~stationary):
+                m.d.sync += tile_acc.eq(tile_acc + (column_tiles << ceil_log2(config.rows)))
         with m.Elif(next_column):
             m.d.comb += west.rewind.eq(1)
             m.d.sync += [
-                rows_left.eq(work.m),
+                inner_left.eq(Mux(stationary, work.k, work.m)),
+                first_inner.eq(1),
                 columns_left.eq(columns_left - config.cols),
                 column.eq(column + 1),
                 tile_acc.eq(work.acc + column + 1),
             ]
+        with m.If(start):
+            m.d.comb += weights.start.eq(1)
 
+        # A tile's rows leave after its end, or, where the weights stay, from its beginning on.
+        tile = Signal(tile_layout(config))
         m.d.comb += [
+            tile.address.eq(tile_acc),
+            tile.stride.eq(column_tiles),
+            tile.rows.eq(Mux(stationary, work.m, Mux(last_inner, inner_left, config.rows))),
+            tile.rising.eq(stationary),
+            tile.addend.eq(Mux(stationary & ~first_inner, isa.Addend.ACCUMULATE, work.addend)),
+            tile.bias.eq(work.bias + column),
+            tile.signal.eq(work.signal_store & last_inner & last_column),
+            tile.index.eq(work.index),
+        ]
+        ended = delayed(m, tile_ends & ~stationary & ~self.abort, 1, name="ended", reset_less=False)
+        begins = feeding & stationary & (cycle == 1)
+        m.d.comb += [
+            drain.tile_valid.eq((ended | begins) & ~self.abort),
+            drain.tile.eq(Mux(stationary, tile.as_value(), delayed(m, tile.as_value(), 1, name="tile"))),
+            drain.clear.eq(self.abort),
+            array.stationary.eq(stationary),
+            array.swap.eq(delayed(m, ended | begins | flushed, ISSUE_TO_ARRAY, name="swap")),
+            array.shift.eq(Mux(stationary, delayed(m, weights.shift, ISSUE_TO_ARRAY, name="weights_shift"), drain.shift)),
             west.start.eq(start),
             north.start.eq(start),
             west.step.eq(feeding),
             north.step.eq(feeding),
-            array.swap.eq(delayed(m, tile_ends | flushed, ISSUE_TO_ARRAY + 1, name="swap")),
-            array.shift.eq(drain.shift),
-            drain.tile_valid.eq(tile_ends & ~self.abort),
-            drain.tile.address.eq(tile_acc),
-            drain.tile.stride.eq(column_tiles),
-            drain.tile.rows.eq(Mux(last_row, rows_left, config.rows)),
-            drain.tile.addend.eq(work.addend),
-            drain.tile.bias.eq(work.bias + column),
-            drain.tile.signal.eq(work.signal_store & last_row & last_column),
-            drain.tile.index.eq(work.index),
-            drain.clear.eq(self.abort),
             self.drain.eq(drain.drain),
             self.row.eq(array.row),
             self.signal_store.eq(drain.done),
@@ -171,28 +233,35 @@ class ComputeEngine(wiring.Component):
             m.d.comb += [self.fault_valid.eq(1), self.fault.eq(drain.fault)]
         return m
 
-    def _operand(self, m, work, side, lanes, size, out):
-        """Walker and feeder of one side; returns the walker, with ``outside`` added: it reads beyond the buffer."""
+    def _lines(self, m, work, side, lanes):
+        """The walker of one operand."""
+        walker = m.submodules[f"{side}_lines"] = LineWalker(lanes=lanes, word_bytes=self.config.word_bytes)
+        m.d.comb += [walker.base.eq(work[side]), walker.stride.eq(work[f"{side}_stride"])]
+        return walker
+
+    def _feed(self, m, side, lanes, walker, out, weights=None, stationary=None):
+        """The feeder of one operand, behind its walker, or ``weights`` where these stay; returns whether it reads beyond the buffer."""
         config = self.config
-        walker = m.submodules[f"{side}_lines"] = LineWalker(lanes=lanes, word_bytes=config.word_bytes)
-        feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=config.word_bytes)
+        feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=config.word_bytes, slice_bytes=config.rows)
+
+        def now(name):
+            own = getattr(walker, name)
+            return own if weights is None else Mux(stationary, getattr(weights, name), own)
+
         m.d.comb += [
-            walker.base.eq(work[side]),
-            walker.stride.eq(work[f"{side}_stride"]),
-            walker.size.eq(size),
-            walker.k.eq(work.k),
-            walker.k_contiguous.eq(work[f"{side}_k_contiguous"]),
-            getattr(self, f"{side}_address").eq(walker.address),
+            getattr(self, f"{side}_address").eq(now("address")),
             feeder.word.eq(getattr(self, f"{side}_word")),
             out.eq(feeder.out),
         ]
+        if weights is not None:
+            part = delayed(m, weights.slice, OPERAND_READ_LATENCY, name=f"{side}_slice")
+            m.d.comb += [feeder.backwards.eq(stationary), feeder.slice.eq(part)]
         for name in ("lane", "tail", "group"):
-            m.d.comb += getattr(feeder, name).eq(delayed(m, getattr(walker, name), OPERAND_READ_LATENCY, name=f"{side}_{name}"))
+            m.d.comb += getattr(feeder, name).eq(delayed(m, now(name), OPERAND_READ_LATENCY, name=f"{side}_{name}"))
         for source, sink in (("load", "load"), ("take", "step")):
-            line = delayed(m, getattr(walker, source), OPERAND_READ_LATENCY, name=f"{side}_{source}", reset_less=False)
+            line = delayed(m, now(source), OPERAND_READ_LATENCY, name=f"{side}_{source}", reset_less=False)
             m.d.comb += getattr(feeder, sink).eq(line)
-        walker.outside = (walker.load | walker.take) & (walker.address >= Const(config.operand_words))
-        return walker
+        return (now("load") | now("take")) & (now("address") >= config.operand_words)
 
     def _fault(self, m, status, index):
         m.d.comb += [self.fault_valid.eq(1), self.fault.status.eq(status), self.fault.index.eq(index)]

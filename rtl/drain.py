@@ -16,13 +16,14 @@ from hwacc.rtl.lines import ADDRESS_BITS
 
 
 def tile_layout(config: ArrayConfig) -> data.StructLayout:
-    """A finished tile: ``address`` of its first row, ``stride`` of its rows, ``rows`` that count, its bias word,
-    and whether it is the ``last`` of a descriptor that wants a token for STORE (``signal``)."""
+    """A tile: ``address`` of its first row, ``stride`` of its rows, ``rows`` that count, its bias word, whether its rows come
+    in ``rising`` order or bottom first, and whether it is the last of a descriptor that wants a token for STORE (``signal``)."""
     return data.StructLayout(
         {
             "address": ADDRESS_BITS,
             "stride": 16,
-            "rows": ceil_log2(config.rows + 1),
+            "rows": 16,
+            "rising": 1,
             "addend": isa.Addend,
             "bias": ADDRESS_BITS,
             "signal": 1,
@@ -32,10 +33,11 @@ def tile_layout(config: ArrayConfig) -> data.StructLayout:
 
 
 class Drain(wiring.Component):
-    """Turns finished tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
+    """Turns tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
 
-    ``tile`` is given in the cycle in which ``swap`` enters the array, ``cycles_to_swap`` cycles earlier; tiles are at
-    least ``rows`` cycles apart. Rows come bottom first. ``done`` pulses when the last row of a ``signal`` tile is written.
+    ``tile`` is given ``cycles_to_swap`` cycles before the ``swap`` after which its rows leave the array; tiles are at least
+    as many cycles apart as their rows take. Output-stationary, ``rows`` of the array leave, bottom first; weight-stationary
+    (``rising``), the rows of the tile in order. ``done`` pulses when the last row of a ``signal`` tile is written.
     An address outside the accumulator pulses ``fault_valid`` and is not written. ``clear`` forgets everything.
     """
 
@@ -77,7 +79,7 @@ class Drain(wiring.Component):
         depth = to_rows // config.rows + 2
         m.submodules.waiting = waiting = ResetInserter(self.clear)(fifo.SyncFIFO(width=layout.size, depth=depth))
         tile = Signal(layout, reset_less=True)
-        left = Signal(range(config.rows + 1))  # rows left of ``tile``
+        left = Signal(16)  # rows left of ``tile``
         address = Signal(ADDRESS_BITS, reset_less=True)
         arriving = data.View(layout, waiting.r_data)
         m.d.comb += [waiting.w_data.eq(self.tile.as_value()), waiting.w_en.eq(self.tile_valid), waiting.r_en.eq(line[to_rows - 2])]
@@ -85,9 +87,13 @@ class Drain(wiring.Component):
             m.d.sync += left.eq(0)
         with m.Elif(waiting.r_en):
             bottom = arriving.address + (arriving.stride << ceil_log2(config.rows)) - arriving.stride
-            m.d.sync += [tile.eq(arriving), left.eq(config.rows), address.eq(bottom)]
+            m.d.sync += [
+                tile.eq(arriving),
+                left.eq(Mux(arriving.rising, arriving.rows, config.rows)),
+                address.eq(Mux(arriving.rising, arriving.address, bottom)),
+            ]
         with m.Elif(left != 0):
-            m.d.sync += [left.eq(left - 1), address.eq(address - tile.stride)]
+            m.d.sync += [left.eq(left - 1), address.eq(Mux(tile.rising, address + tile.stride, address - tile.stride))]
 
         wanted = (left != 0) & (left <= tile.rows)
         outside = (address >= config.acc_words) | ((tile.addend == isa.Addend.BIAS) & (tile.bias >= config.acc_words))
@@ -105,5 +111,5 @@ class Drain(wiring.Component):
         m.d.comb += self.done.eq(written & delayed(m, tile.signal, ACC_READ_LATENCY + 1, name="signal"))
         finishing = Signal(ACC_READ_LATENCY + 1)
         m.d.sync += finishing.eq(Mux(self.clear, 0, (finishing << 1) | (left != 0)))
-        m.d.comb += self.busy.eq((line != Const(0)) | (left != 0) | (finishing != 0))
+        m.d.comb += self.busy.eq(self.tile_valid | (line != Const(0)) | (left != 0) | (finishing != 0))
         return m

@@ -1,6 +1,6 @@
 """The operand feeder: scratchpad words in, skewed lanes out."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -15,7 +15,7 @@ class Feeder(wiring.Component):
     load
         k contiguous: the word holds ``word_bytes`` steps of lane ``lane`` and replaces its register.
         Loading lane i+1 one cycle after lane i is exactly the systolic skew. Bytes from ``tail`` on are zeroed
-        (``tail`` 0: none).
+        (``tail`` 0: none). With ``backwards``, only part ``slice`` of the word counts, ``slice_bytes`` long, its last byte first.
     step
         across: the word holds one step of every lane, at byte ``group * lanes``; the byte of lane i enters at
         position i and leaves i cycles later.
@@ -24,17 +24,20 @@ class Feeder(wiring.Component):
     move in. ``load`` and ``step`` together are not handled.
     """
 
-    def __init__(self, *, lanes: int, word_bytes: int):
+    def __init__(self, *, lanes: int, word_bytes: int, slice_bytes: int | None = None):
         if lanes > word_bytes:
             raise ValueError(f"{lanes} lanes do not fit in words of {word_bytes} bytes")
         self.lanes = lanes
         self.word_bytes = word_bytes
+        self.slice_bytes = slice_bytes or word_bytes
         super().__init__(
             {
                 "word": In(word_bytes * 8),
                 "load": In(1),
                 "lane": In(ceil_log2(word_bytes)),
                 "tail": In(ceil_log2(word_bytes)),
+                "backwards": In(1),
+                "slice": In(ceil_log2(word_bytes // self.slice_bytes)),
                 "step": In(1),
                 "group": In(ceil_log2(word_bytes // lanes)),
                 "out": Out(ArrayLayout(signed(8), lanes)),
@@ -47,6 +50,9 @@ class Feeder(wiring.Component):
         keep = Array(Const((1 << (8 * count if count else bits)) - 1, bits) for count in range(self.word_bytes))
         masked = Signal(bits)
         m.d.comb += masked.eq(self.word & keep[self.tail])
+        part = masked.word_select(self.slice, self.slice_bytes * 8)
+        loaded = Signal(bits)
+        m.d.comb += loaded.eq(Mux(self.backwards, Cat(part.word_select(i, 8) for i in reversed(range(self.slice_bytes))), masked))
         across = Signal(self.lanes * 8)
         m.d.comb += across.eq(Mux(self.step, self.word.word_select(self.group, self.lanes * 8), 0))
         for i in range(self.lanes):
@@ -54,6 +60,6 @@ class Feeder(wiring.Component):
             moved = register[8:] | (across.word_select(i, 8) << (8 * i))
             m.d.sync += register.eq(moved)
             with m.If(self.load & (self.lane == i)):
-                m.d.sync += register.eq(masked)
+                m.d.sync += register.eq(loaded)
             m.d.comb += self.out[i].eq(register[:8].as_signed())
         return m

@@ -14,6 +14,7 @@ class LineWalker(wiring.Component):
 
     Serves ``lanes`` lanes from lines of the panel: with ``k_contiguous``, a line is what one lane takes, and each lane
     gets a word every ``word_bytes`` cycles; else a line is one step of k, and a tile takes ``lanes`` bytes of it.
+    (For a weight-stationary west operand k and m change places: the lanes carry k, and the steps are rows.)
 
     base, stride, size, k, k_contiguous
         The panel: constant while walking. ``size`` is its m or n.

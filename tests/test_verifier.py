@@ -81,7 +81,6 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
     "a reduction of nothing": (COMPUTE, {"k": 0}, "k must be at least 1, not 0"),
     "rows of nothing": (STORE, {"n": 0}, "n must be at least 1, not 0"),
     "an unknown addend": (COMPUTE, {"addend": 3}, "addend must be from 0 to 2, not 3"),
-    "a dataflow to come": (COMPUTE, {"dataflow": 1}, "dataflow must be 0, output-stationary, not 1"),
     "a shift too small": (STORE, {"output": 0, "shift": 1}, "shift must be from 2 to 62, not 1"),
     "a shift too large": (STORE, {"output": 0, "shift": 63}, "shift must be from 2 to 62, not 63"),
     "a token to itself": (

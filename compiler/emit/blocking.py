@@ -8,7 +8,7 @@ rows or the columns are the inner loop: the operand of the outer loop stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import pairwise, product
@@ -19,6 +19,7 @@ from hwacc.compiler.emit.panels import Range
 from hwacc.compiler.emit.sizes import LIMITS, Sizes
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
+from hwacc.isa import Dataflow
 
 MOST_SIZES = 12
 """Sizes tried for each of the three dimensions."""
@@ -26,16 +27,22 @@ MOST_SIZES = 12
 
 @dataclass(frozen=True)
 class Blocking:
-    """Panel boundaries in m, n and k, and which of m and n is the inner loop.
+    """Panel boundaries in m, n and k, which of m and n is the inner loop, and the dataflow.
 
-    ``first_parts``: the very first COMPUTE is split along k into as many, each of which starts as soon as its share is loaded.
+    first_steps
+        Lengths into which the very first COMPUTE is split along k: each part starts as soon as its share is loaded. They count as
+        far as they fit; what is left is one more part.
+    last_rows
+        Rows of the parts into which the very last COMPUTE is split likewise: each part is stored while the next one is computed.
     """
 
     rows: tuple[Range, ...]
     columns: tuple[Range, ...]
     steps: tuple[Range, ...]
     rows_inner: bool
-    first_parts: int = 1
+    dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY
+    first_steps: tuple[int, ...] = ()
+    last_rows: tuple[int, ...] = ()
 
     def panels(self) -> Iterator[tuple[int, int]]:
         """Indices into ``rows`` and ``columns``, in the order of work."""
@@ -55,17 +62,28 @@ def cuts(total: int, size: int, ramp: tuple[int, ...] = ()) -> tuple[Range, ...]
     return tuple(pairwise(bounds))
 
 
-def ranked(spec: ContractionSpec, config: ArrayConfig, most: int) -> list[Blocking]:
+def split_range(whole: Range, sizes: Sequence[int]) -> list[Range]:
+    """``whole`` in parts of these sizes as far as they fit, and what is left."""
+    parts = cuts(whole[1] - whole[0], whole[1] - whole[0], tuple(sizes))
+    return [(whole[0] + first, whole[0] + end) for first, end in parts]
+
+
+def ranked(spec: ContractionSpec, config: ArrayConfig, most: int, dataflows: Collection[Dataflow] = tuple(Dataflow)) -> list[Blocking]:
     """At most ``most`` regular blockings that fit, the most promising first."""
     sizes = Sizes(spec, config)
     estimate = Estimate(sizes)
     shapes = _fitting(sizes, _row_sizes(sizes), _column_sizes(sizes), _step_sizes(sizes))
     if not shapes:  # buffers smaller than the array: whatever fits
         shapes = _fitting(sizes, *(_powers(total, name) for total, name in ((spec.m, "m"), (spec.n, "n"), (spec.k, "k"))))
-    promising = nsmallest(most, product(shapes, (True, False)), key=lambda trial: estimate.cycles(*trial[0], trial[1]))
+    trials = (
+        (shape, rows_inner, dataflow)
+        for shape, rows_inner, dataflow in product(shapes, (True, False), dataflows)
+        if rows_inner or (shape[0] < spec.m and shape[1] < spec.n)  # else the order is the same
+    )
+    promising = nsmallest(most, trials, key=lambda trial: estimate.cycles(*trial[0], *trial[1:]))
     return [
-        Blocking(cuts(spec.m, rows), cuts(spec.n, columns), cuts(spec.k, steps), rows_inner)
-        for (rows, columns, steps), rows_inner in promising
+        Blocking(cuts(spec.m, rows), cuts(spec.n, columns), cuts(spec.k, steps), rows_inner, dataflow)
+        for (rows, columns, steps), rows_inner, dataflow in promising
     ]
 
 
@@ -81,6 +99,48 @@ def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         replace(blocking, steps=steps),
     )
     yield from (variation for variation in dict.fromkeys(variations) if variation != blocking)
+
+
+def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations that end with small panels, so that little is left to store when the array is done."""
+    rows, columns = (_tapers(ranges, grain) for ranges, grain in ((blocking.rows, config.rows), (blocking.columns, config.cols)))
+    yield from (replace(blocking, rows=ranges) for ranges in rows)
+    yield from (replace(blocking, columns=ranges) for ranges in columns)
+
+
+def _tapers(ranges: tuple[Range, ...], grain: int) -> Iterator[tuple[Range, ...]]:
+    """With the last range split: a tile off its end, two of them, half of it."""
+    first, end = ranges[-1]
+    middle = first + -(-(end - first) // (2 * grain)) * grain
+    last = first + (end - first - 1) // grain * grain
+    for bound in dict.fromkeys((last, last - grain, middle)):
+        if first < bound < end:
+            yield (*ranges[:-1], (first, bound), (bound, end))
+
+
+def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones."""
+    word, total = config.word_bytes, blocking.steps[0][1]
+    parts = [-(-total // (word * count)) * word for count in (2, 4, 8)]
+    yield from (replace(blocking, first_steps=(part,) * (total // part)) for part in dict.fromkeys(parts) if part < total)
+    yield from (replace(blocking, first_steps=_ramp(total, word * size)) for size in (1, 2, 4) if word * size < total)
+
+
+def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose last COMPUTE is split along m: the last rows off, into halves and halves of these, or tile by tile."""
+    total, grain = blocking.rows[-1][1] - blocking.rows[-1][0], config.rows
+    if total > grain:
+        splits = (((total - 1) // grain * grain,), _halves(total, grain), (grain,) * (total // grain))
+        yield from (replace(blocking, last_rows=split) for split in dict.fromkeys(splits))
+
+
+def _halves(size: int, grain: int) -> tuple[int, ...]:
+    """Half of ``size``, half of what is left, and so on, in whole ``grain``, until no more than that is left."""
+    halves = []
+    while size > grain:
+        halves.append(-(-size // (2 * grain)) * grain)
+        size -= halves[-1]
+    return tuple(halves)
 
 
 def _ramp(size: int, grain: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from math import gcd
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
-from hwacc.isa import Engine
+from hwacc.isa import Dataflow, Engine
 
 MEMORY_LATENCY = 32
 START = MEMORY_LATENCY + 8
@@ -56,15 +56,27 @@ def _beats_times_bus(run: int, offset: int, grid: int, bus: int) -> int:
     return sum(-(-(start + run) // bus) for start in starts) * bus // len(starts)
 
 
-def tile_cycles(k: int, across: bool, config: ArrayConfig) -> int:
-    """A tile of the array with a reduction of ``k``; ``across``: neither operand is k-contiguous."""
-    steps = k if across else -(-k // config.word_bytes) * config.word_bytes
-    return max(steps, config.rows)
+def weight_cycles(config: ArrayConfig) -> int:
+    """The weights of a tile on their way in, and the least that a weight-stationary tile takes."""
+    return max(config.rows, config.cols, 4)
 
 
-def compute_cycles(m: int, n: int, k: int, config: ArrayConfig) -> int:
+def overhead_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
+    """Cycles of a COMPUTE in which no tile is fed."""
+    return COMPUTE_OVERHEAD + (weight_cycles(config) if dataflow is Dataflow.WEIGHT_STATIONARY else 0)
+
+
+def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
+    """Cycles in which the tiles of m × n × k are fed, with a k-contiguous west operand."""
+    column_tiles = -(-n // config.cols)
+    if dataflow is Dataflow.WEIGHT_STATIONARY:
+        return column_tiles * -(-k // config.rows) * max(m, weight_cycles(config))
+    return -(-m // config.rows) * column_tiles * max(-(-k // config.word_bytes) * config.word_bytes, config.rows)
+
+
+def compute_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
     """A COMPUTE of m × n × k with a k-contiguous west operand."""
-    return COMPUTE_OVERHEAD + -(-m // config.rows) * -(-n // config.cols) * tile_cycles(k, False, config)
+    return overhead_cycles(dataflow, config) + fed_cycles(m, n, k, dataflow, config)
 
 
 def store_cycles(rows: int, n: int, element: int, stride: int, config: ArrayConfig) -> int:

@@ -9,6 +9,7 @@ from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.access import Access, load_fields
 from hwacc.compiler.emit.sizes import Sizes
 from hwacc.config import ArrayConfig
+from hwacc.isa import Dataflow
 
 
 class Estimate:
@@ -20,8 +21,9 @@ class Estimate:
         self.config = sizes.config
         self.west = lru_cache(maxsize=None)(self._west)
         self.north = lru_cache(maxsize=None)(self._north)
+        self.results = lru_cache(maxsize=None)(self._results)
 
-    def cycles(self, rows: int, columns: int, steps: int, rows_inner: bool) -> float:
+    def cycles(self, rows: int, columns: int, steps: int, rows_inner: bool, dataflow: Dataflow) -> float:
         """The longest of reading, computing and writing, plus what cannot overlap."""
         spec, config, sizes = self.spec, self.config, self.sizes
         west_units = -(-spec.m // rows) * -(-spec.k // steps)
@@ -36,21 +38,39 @@ class Estimate:
         west_again, north_again = self._repeats(rows, columns, steps, rows_inner, west_slots, north_slots)
         reading = west_all * west_again + north_all * north_again
 
-        m_tiles = -(-min(rows, spec.m) // config.rows) * (spec.m / rows)
-        n_tiles = -(-min(columns, spec.n) // config.cols) * (spec.n / columns)
-        computing = m_tiles * n_tiles * cost.tile_cycles(steps, False, config) * (spec.k / steps) + cost.COMPUTE_OVERHEAD * computes
+        computing = self._feeding(rows, columns, steps, dataflow) + cost.overhead_cycles(dataflow, config) * computes
         stride = spec.n * spec.element_bytes
         last = cost.store_cycles(rows, columns, spec.element_bytes, stride, config)
         writing = last * panel_count
 
         reading += cost.fetch_cycles(config) * (computes + panel_count + west_units * west_again + north_units * north_again)
-        results = (sizes.acc_words - sizes.bias_words(columns)) // (rows * sizes.column_tiles(columns))
         alone = 0.0
         if min(west_slots, north_slots) < 2 and computes > 1:
             alone += min(reading, computing)
-        if results < 2 and panel_count > 1:
+        if self.results(rows, columns, dataflow) < 2 and panel_count > 1:
             alone += writing
-        return max(reading, computing, writing) + alone + west_first + north_first + last
+        # The ends can be cut short: the first COMPUTE needs but a word of k, the last STORE brings but a row or a column of tiles.
+        first = (west_first + north_first) * min(1.0, config.word_bytes / steps)
+        little = (cost.store_cycles(*shape, spec.element_bytes, stride, config) for shape in ((rows, config.cols), (config.rows, columns)))
+        one: float = cost.compute_cycles(min(rows, spec.m), min(columns, spec.n), min(steps, spec.k), dataflow, config)
+        one /= 2 if computes == 1 else 1  # the first one will be split, and most of the parts begin before all is read
+        return max(reading + one, first + computing, first + writing) + alone + min(last, *little)
+
+    def _feeding(self, rows: int, columns: int, steps: int, dataflow: Dataflow) -> float:
+        """Cycles in which the array is fed."""
+        spec, config = self.spec, self.config
+        columns, steps = min(columns, spec.n), min(steps, spec.k)
+        whole, rest = divmod(spec.m, rows)
+        fed = whole * cost.fed_cycles(rows, columns, steps, dataflow, config)
+        fed += cost.fed_cycles(rest, columns, steps, dataflow, config) if rest else 0
+        return fed * (spec.n / columns) * (spec.k / steps)
+
+    def _results(self, rows: int, columns: int, dataflow: Dataflow) -> int:
+        """Results that can be on chip; one if STORE could not read while COMPUTE works."""
+        sizes, half = self.sizes, self.config.acc_words // 2
+        places = sizes.result_places(rows * sizes.column_tiles(columns), sizes.bias_words(columns), dataflow)
+        starved = dataflow is Dataflow.WEIGHT_STATIONARY and places[1:2] != [half]
+        return 1 if starved else len(places)
 
     def _repeats(self, rows: int, columns: int, steps: int, rows_inner: bool, west_slots: int, north_slots: int) -> tuple[int, int]:
         """How often each operand is read as a whole."""

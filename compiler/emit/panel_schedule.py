@@ -8,7 +8,7 @@ from functools import lru_cache
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.access import Access, load_fields
-from hwacc.compiler.emit.blocking import Blocking, cuts
+from hwacc.compiler.emit.blocking import Blocking, split_range
 from hwacc.compiler.emit.panels import Range, line_words
 from hwacc.compiler.emit.residency import Held, Residency
 from hwacc.compiler.emit.schedule import Schedule
@@ -51,8 +51,9 @@ class _Run:
         self.blocking = blocking
         self.schedule = Schedule(shared.config)
         self._divide_buffers()
+        last = len(blocking.rows) * len(blocking.columns) - 1
         for number, (row, column) in enumerate(blocking.panels()):
-            self._panel(self.results[number % len(self.results)], row, column)
+            self._panel(self.results[number % len(self.results)], row, column, is_last=number == last)
 
     def _divide_buffers(self) -> None:
         """Gives every unit of the operands, the bias, the parameters and the results its room."""
@@ -61,21 +62,30 @@ class _Run:
         tiles = {(index, 0): sizes.column_tiles(count) for index, count in enumerate(columns)}
         bias_words = sizes.bias_words(max(columns))
         result_words = max(rows) * max(tiles.values())
-        result_count = min((sizes.acc_words - bias_words) // result_words, len(rows) * len(columns))
-        self.results = [Held(slot * result_words) for slot in range(result_count)]
+        places = sizes.result_places(result_words, bias_words, blocking.dataflow)
+        self.results = [Held(place) for place in places[: len(rows) * len(columns)]]
         self.bias = Residency(tiles, bias_words, sizes.acc_words - bias_words)
         self.parameters = Residency(tiles, self.config.parameter_words)
         west = {(i, s): sizes.west(count, step) for i, count in enumerate(rows) for s, step in enumerate(steps)}
         north = {(i, s): sizes.north(count, step) for i, count in enumerate(columns) for s, step in enumerate(steps)}
         self.west, self.north = Residency(west, sizes.operand_words), Residency(north, sizes.operand_words)
 
-    def _panel(self, result: Held, row: int, column: int) -> None:
-        """A panel of the result, over all of k, to memory."""
-        computed = -1
-        for step in range(len(self.blocking.steps)):
-            computed = self._step(result, row, column, step)
-        rows, columns = self.blocking.rows[row], self.blocking.columns[column]
-        values = self._store_values(result, rows, columns)
+    def _panel(self, result: Held, row: int, column: int, *, is_last: bool) -> None:
+        """A panel of the result, over all of k, to memory: the first one of all split along k, the last one along m."""
+        blocking, rows, columns = self.blocking, self.blocking.rows[row], self.blocking.columns[column]
+        first = [] if self.schedule.operations else [*blocking.first_steps]
+        *pieces, last = [(0, part) for part in split_range(blocking.steps[0], first)] + list(enumerate(blocking.steps))[1:]
+        for step, part in pieces:
+            self._compute(result, row, column, step, part, rows)
+        reader = None
+        for some_rows in split_range(rows, blocking.last_rows if is_last else ()):
+            computed = self._compute(result, row, column, *last, some_rows)
+            reader = self._store(result, some_rows, rows, columns, column, computed)
+        result.reader = reader
+
+    def _store(self, result: Held, rows: Range, panel_rows: Range, columns: Range, column: int, computed: int) -> int:
+        """Brings ``rows`` of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
+        values = self._store_values(result.place + self._result_words(rows[0] - panel_rows[0], columns), rows, columns)
         after: list[int | None] = [computed]
         scales = None
         if self.spec.has_parameters:
@@ -85,54 +95,54 @@ class _Run:
             after.append(scales.loaded)
         width, height = columns[1] - columns[0], rows[1] - rows[0]
         cycles = cost.store_cycles(height, width, self.spec.element_bytes, values["stride1"], self.config)
-        result.reader = self.schedule.add(isa.STORE, values, cycles=cycles, slot=self.shared.slots["output"], after=after)
+        number = self.schedule.add(isa.STORE, values, cycles=cycles, slot=self.shared.slots["output"], after=after)
         if scales is not None:
-            scales.reader = result.reader
+            scales.reader = number
         if self.spec.has_bias:  # COMPUTE's token for LOAD comes before the bias has been added; STORE's comes after
-            self.bias.place((column, 0)).reader = result.reader
+            self.bias.place((column, 0)).reader = number
+        return number
 
-    def _step(self, result: Held, row: int, column: int, step: int) -> int:
-        """One step of a panel: the LOADs of what it needs and is not on chip, and its COMPUTE; returns the latter's number."""
-        rows, columns, steps = self.blocking.rows[row], self.blocking.columns[column], self.blocking.steps[step]
+    def _compute(self, result: Held, row: int, column: int, step: int, part: Range, some_rows: Range) -> int:
+        """A ``part`` of a panel's step for some of its rows: the LOADs of what is not on chip, and a COMPUTE; returns its number."""
+        blocking = self.blocking
+        rows, columns, steps = blocking.rows[row], blocking.columns[column], blocking.steps[step]
         west, north = self.west.place((row, step)), self.north.place((column, step))
-        west_missing, north_missing = west.loaded is None, north.loaded is None
-        bias = self.bias.place((column, 0)) if self.spec.has_bias and not step else None
-        number = -1
-        for part in self._parts(steps):
-            if west_missing:
-                self._load(west, Target.WEST, self.shared.west(rows, steps, part))
-            if north_missing:
-                self._load(north, Target.NORTH, self.shared.north(columns, steps, part))
-            values = self._compute_values(rows, columns, steps, part)
-            values |= {"west": west.place + values["west"], "north": north.place + values["north"], "acc": result.place}
-            after = [west.loaded, north.loaded, result.reader]
-            if bias is not None and part[0] == 0:
-                self._bring(bias, Target.ACCUMULATOR, self.shared.bias, columns)
-                values |= {"addend": Addend.BIAS, "bias": bias.place}
-                after.append(bias.loaded)
-            cycles = cost.compute_cycles(values["m"], values["n"], values["k"], self.config)
-            number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
+        self._fill(west, Target.WEST, part, lambda: self.shared.west(rows, steps, part))
+        self._fill(north, Target.NORTH, part, lambda: self.shared.north(columns, steps, part))
+        values = self._compute_values(rows, columns, steps, part, some_rows)
+        values |= {"west": west.place + values["west"], "north": north.place + values["north"], "acc": result.place + values["acc"]}
+        after = [west.loaded, north.loaded, result.reader]
+        bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
+        if bias is not None:
+            self._bring(bias, Target.ACCUMULATOR, self.shared.bias, columns)
+            values |= {"addend": Addend.BIAS, "bias": bias.place}
+            after.append(bias.loaded)
+        cycles = cost.compute_cycles(values["m"], values["n"], values["k"], blocking.dataflow, self.config)
+        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
         west.reader = north.reader = number
         return number
 
-    def _parts(self, steps: Range) -> list[Range]:
-        """``steps`` itself or, at the very beginning, parts of it that begin on a word."""
-        if self.schedule.operations:
-            return [steps]
-        word = self.config.word_bytes
-        size = -(-(steps[1] - steps[0]) // (word * self.blocking.first_parts)) * word
-        return [(steps[0] + first, steps[0] + end) for first, end in cuts(steps[1] - steps[0], size)]
-
-    def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range) -> dict[str, int]:
-        """Fields of a COMPUTE of ``part`` of a panel's ``steps``, if both panels began at word 0."""
-        n, before = columns[1] - columns[0], part[0] - steps[0]
+    def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range, some_rows: Range) -> dict[str, int]:
+        """Fields of a COMPUTE of ``part`` of a panel's ``steps`` for some of its ``rows``, if the panels and the result began at word 0."""
+        n, before, skipped = columns[1] - columns[0], part[0] - steps[0], some_rows[0] - rows[0]
         line = line_words(steps[1] - steps[0], self.config)
-        values = {"m": rows[1] - rows[0], "n": n, "k": part[1] - part[0], "addend": Addend.ACCUMULATE if part[0] else Addend.NONE}
-        values |= {"west": before // self.config.word_bytes, "west_stride": line, "west_k_contiguous": 1}
+        values = {"m": some_rows[1] - some_rows[0], "n": n, "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
+        values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": self._result_words(skipped, columns)}
+        values |= {"west": before // self.config.word_bytes + skipped * line, "west_stride": line, "west_k_contiguous": 1}
         if self.spec.weights_layout == "nk":
             return values | {"north": before // self.config.word_bytes, "north_stride": line, "north_k_contiguous": 1}
         across = line_words(n, self.config)
         return values | {"north": before * across, "north_stride": across}
+
+    def _result_words(self, rows: int, columns: Range) -> int:
+        """Accumulator words of so many rows."""
+        return rows * self.shared.sizes.column_tiles(columns[1] - columns[0])
+
+    def _fill(self, held: Held, target: Target, part: Range, loads: Callable[[], Loads]) -> None:
+        """Loads a ``part`` of a unit, unless it is there; parts come in order."""
+        if held.filled < part[1]:
+            self._load(held, target, loads())
+            held.filled = part[1]
 
     def _bring(self, held: Held, target: Target, loads: Callable[..., Loads], *ranges: Range) -> None:
         """Loads a unit, unless it is there."""
@@ -144,18 +154,18 @@ class _Run:
         base, slot = held.place * self._word_bytes(target), self.shared.slots[_BUFFER[target]]
         for fields, cycles in loads:
             values = {**fields, "local": fields["local"] + base, "target": target}
-            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[held.reader])
+            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[held.before])
 
     def _word_bytes(self, target: Target) -> int:
         words = {Target.ACCUMULATOR: self.config.acc_word_bytes, Target.PARAMETERS: self.config.cols * PARAMETER_BYTES}
         return words.get(target, self.config.word_bytes)
 
-    def _store_values(self, result: Held, rows: Range, columns: Range) -> dict[str, int]:
+    def _store_values(self, place: int, rows: Range, columns: Range) -> dict[str, int]:
         spec = self.spec
         values = {
             "address": (rows[0] * spec.n + columns[0]) * spec.element_bytes,
             "n": columns[1] - columns[0],
-            "acc": result.place,
+            "acc": place,
             "count1": rows[1] - rows[0],
             "stride1": spec.n * spec.element_bytes,
             "output": Output[spec.output.upper()],

@@ -8,27 +8,30 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from hwacc import isa
-from hwacc.compiler.emit.blocking import Blocking, ramped, ranked
+from hwacc.compiler.emit.blocking import Blocking, first_split, last_split, ramped, ranked, tapered
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
+from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-CANDIDATES = 8
+CANDIDATES = 16
 """Blockings of which a schedule is built."""
-RAMPED = 2
-"""Of these, the ones also tried with small first panels."""
-FIRST_PARTS = (2, 4, 8)
+REFINED = 2
+"""Of these, the ones of which variations are tried."""
+Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
+ENDS: tuple[Move, ...] = (first_split, tapered, last_split)
+"""Variations at the beginning and at the end, where the array waits for operands and the memory for results."""
 OPERATIONS_LIMIT = 20_000
 """Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 4
-"""Cycles: reading a descriptor takes the bus as long, just when operands are wanted."""
+DESCRIPTOR_PRICE = 1
+"""Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
 
 
@@ -52,10 +55,13 @@ class Plan:
         return Stream(self.config.hash, self.spec.slots(self.config), tuple(descriptors), tuple(slots))
 
 
-def plan(spec: ContractionSpec, config: ArrayConfig) -> Plan:
-    """The fastest stream found for ``spec``; raises :class:`ModelError` for what the hardware cannot hold."""
+def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None = None) -> Plan:
+    """The fastest stream found for ``spec``, with this dataflow or with whichever is faster.
+
+    Raises :class:`ModelError` for what the hardware cannot hold.
+    """
     _check(spec, config)
-    best = _search(spec, config)
+    best = _search(spec, config, tuple(Dataflow) if dataflow is None else (dataflow,))
     if best is None:
         raise ModelError(f"no part of a {spec.m}×{spec.k}×{spec.n} product fits into the buffers of this array; make them larger")
     return Plan(spec, config, tuple(best.finished()), best.cycles)
@@ -75,17 +81,15 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
 
 
-def _search(spec: ContractionSpec, config: ArrayConfig) -> Schedule | None:
-    """The best schedule found; None if nothing fits.
-
-    First the regular blockings, then the best of them with smaller first panels, then the best of all with a split first COMPUTE.
-    """
+def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
+    """The best schedule found; None if nothing fits. First regular blockings, each varied on its own, then the best of all again."""
     tried = _Trials(PanelScheduler(spec, config))
-    tried.build(ranked(spec, config, CANDIDATES))
-    for blocking in tried.best(RAMPED):
-        tried.build(ramped(blocking, config))
-    for blocking in tried.best(1):
-        tried.build(replace(blocking, first_parts=parts) for parts in FIRST_PARTS)
+    regular = ranked(spec, config, CANDIDATES, dataflows)
+    tried.build(regular)
+    for blocking in regular:
+        tried.descend(blocking, ENDS)
+    for blocking in tried.best(REFINED):
+        tried.descend(blocking, (ramped, *ENDS))
     return tried.found[0][2] if tried.found else None
 
 
@@ -95,16 +99,26 @@ class _Trials:
     def __init__(self, scheduler: PanelScheduler) -> None:
         self.scheduler = scheduler
         self.operations = 0
+        self.prices: dict[Blocking, int] = {}
         self.found: list[tuple[int, Blocking, Schedule]] = []
 
-    def build(self, blockings: Iterable[Blocking]) -> None:
-        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; at least one in all."""
+    def build(self, blockings: Iterable[Blocking]) -> list[Blocking]:
+        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; returns those that now have a price."""
+        blockings = list(blockings)
         for blocking in blockings:
-            if self.operations < OPERATIONS_LIMIT:
+            if self.operations < OPERATIONS_LIMIT and blocking not in self.prices:
                 schedule = self.scheduler.build(blocking)
                 self.operations += len(schedule.operations)
-                self.found.append((_price(schedule), blocking, schedule))
+                self.prices[blocking] = _price(schedule)
+                self.found.append((self.prices[blocking], blocking, schedule))
         self.found = sorted(self.found, key=lambda trial: trial[0])[:CANDIDATES]
+        return [blocking for blocking in blockings if blocking in self.prices]
+
+    def descend(self, blocking: Blocking, moves: Iterable[Move]) -> None:
+        """Tries the variations of each kind on the best that those of the kinds before gave."""
+        for vary in moves:
+            known = self.build([blocking, *vary(blocking, self.scheduler.config)])
+            blocking = min(known, key=self.prices.__getitem__, default=blocking)
 
     def best(self, count: int) -> list[Blocking]:
         """The blockings of the cheapest schedules."""

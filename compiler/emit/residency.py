@@ -15,12 +15,17 @@ Unit = tuple[int, int]
 class Held:
     """A place for a unit: its first word, the operation that loads the unit (None: yet to come), the last one that reads it.
 
-    Until the unit is loaded, ``reader`` is the last one that reads what was there before.
+    before
+        The last one that reads what was there before.
+    filled
+        The step of k up to which the unit is loaded, where it comes in parts.
     """
 
     place: int
     loaded: int | None = None
     reader: int | None = None
+    before: int | None = None
+    filled: int = 0
 
 
 class Residency:
@@ -48,4 +53,4 @@ class Residency:
         if self._free:
             return Held(self._free.pop())
         _, oldest = self._held.popitem(last=False)
-        return Held(oldest.place, reader=oldest.reader)
+        return Held(oldest.place, before=oldest.before if oldest.reader is None else oldest.reader)

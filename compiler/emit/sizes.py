@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwacc.compiler.emit.panels import line_words
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
-from hwacc.isa import COMPUTE
+from hwacc.isa import COMPUTE, Dataflow
 
 LIMITS = {field.name: field.high for field in COMPUTE.fields}
 """The largest value of each field of a COMPUTE."""
@@ -45,6 +45,19 @@ class Sizes:
             if words <= self.acc_words // BIAS_SHARE:
                 return words
         return tiles
+
+    def result_places(self, words: int, bias_words: int, dataflow: Dataflow) -> list[int]:
+        """First words of the places for results of ``words`` each, in the order of use.
+
+        COMPUTE and STORE do not meet in one half of the accumulator if the places alternate between the halves: needed where the
+        weights stay, since then COMPUTE accumulates nearly every cycle; else only done if no place is lost by it.
+        """
+        half, end = self.config.acc_words // 2, self.acc_words - bias_words
+        lower, upper = range(0, half - words + 1, words), range(half, end - words + 1, words)
+        apart = [place for pair in zip(lower, upper) for place in pair]
+        together = range(0, end - words + 1, words)
+        wanted = dataflow is Dataflow.WEIGHT_STATIONARY or len(apart) >= len(together)
+        return apart if apart and wanted else list(together)
 
     def fits(self, rows: int, columns: int, steps: int) -> bool:
         """Whether one panel of this size fits at all."""

@@ -80,8 +80,7 @@ async def an_address_beyond_its_buffer(dut: Any) -> None:
 @test
 async def a_field_outside_its_range(dut: Any) -> None:
     bench = await Bench.start(dut, seed=75)
-    stationary = isa.Dataflow.WEIGHT_STATIONARY
-    await expect(bench, [describe(isa.COMPUTE, m=1, n=1, k=1, dataflow=stationary)], Status.BAD_FIELD, Engine.COMPUTE, 0)
+    await expect(bench, [describe(isa.COMPUTE, m=1, n=1, k=1, addend=3)], Status.BAD_FIELD, Engine.COMPUTE, 0)
     await expect(bench, [describe(isa.COMPUTE, m=1, n=1, k=0)], Status.BAD_FIELD, Engine.COMPUTE, 0)
     await expect(bench, [describe(isa.LOAD, address=SOURCE, run=0)], Status.BAD_FIELD, Engine.LOAD, 0)
     await expect(bench, [describe(isa.STORE, address=TARGET, n=1, shift=1)], Status.BAD_FIELD, Engine.STORE, 0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hwacc import isa
+from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.blocking import Blocking, cuts, ranked
 from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
@@ -18,6 +19,8 @@ from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import ModelError
+from hwacc.isa import Dataflow
+from hwacc.rtl import weights
 from tests.compiler.contraction import buffers, expected, random_operands, run, scrambled_model
 
 CONFIGS = {
@@ -29,6 +32,9 @@ CONFIGS = {
     "tall": ArrayConfig(rows=16, cols=4, bus_bytes=8, spm_bytes=4096, acc_bytes=512),
     "starved": ArrayConfig(rows=64, cols=64, bus_bytes=4, spm_bytes=256, acc_bytes=512, channels=64),
 }
+
+
+DATAFLOWS = pytest.mark.parametrize("dataflow", [None, *Dataflow], ids=["either", "output", "weight"])
 
 
 def check(made: Plan, rng: np.random.Generator) -> None:
@@ -77,19 +83,21 @@ def random_spec(rng: np.random.Generator, macs: int) -> ContractionSpec:
             return spec
 
 
+@DATAFLOWS
 @pytest.mark.parametrize("m", range(1, 10))
-def test_every_gemm_up_to_nine_in_each_dimension(m: int) -> None:
+def test_every_gemm_up_to_nine_in_each_dimension(m: int, dataflow: Dataflow | None) -> None:
     rng = np.random.default_rng(m)
     for n, k in product(range(1, 10), repeat=2):
         layout = "kn" if (m + n) % 2 else "nk"
-        check(plan(ContractionSpec.gemm(m, n, k, weights_layout=layout, has_bias=k % 2 == 0), TINY), rng)
+        check(plan(ContractionSpec.gemm(m, n, k, weights_layout=layout, has_bias=k % 2 == 0), TINY, dataflow), rng)
 
 
+@pytest.mark.parametrize("dataflow", Dataflow)
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_random_convolutions(config: ArrayConfig, seed: int) -> None:
+def test_random_convolutions(config: ArrayConfig, seed: int, dataflow: Dataflow) -> None:
     rng = np.random.default_rng(seed)
-    check(plan(random_spec(rng, 100_000 if config.spm_bytes == 256 else 1_000_000), config), rng)
+    check(plan(random_spec(rng, 100_000 if config.spm_bytes == 256 else 1_000_000), config, dataflow), rng)
 
 
 def random_config(rng: np.random.Generator) -> ArrayConfig:
@@ -103,26 +111,36 @@ def random_config(rng: np.random.Generator) -> ArrayConfig:
     return ArrayConfig(rows=rows, cols=cols, bus_bytes=bus, spm_bytes=power(8, 14), acc_bytes=power(9, 14), channels=power(6, 8))
 
 
+@pytest.mark.parametrize("dataflow", Dataflow)
 @pytest.mark.parametrize("seed", range(40))
-def test_random_arrays(seed: int) -> None:
+def test_random_arrays(seed: int, dataflow: Dataflow) -> None:
     """Above all those whose buffers hold less than the array."""
     rng = np.random.default_rng(seed)
-    check(plan(random_spec(rng, 20_000), random_config(rng)), rng)
+    check(plan(random_spec(rng, 20_000), random_config(rng), dataflow), rng)
 
 
+@DATAFLOWS
 @pytest.mark.parametrize("seed", range(12))
-def test_random_gemms(seed: int) -> None:
+def test_random_gemms(seed: int, dataflow: Dataflow | None) -> None:
     rng = np.random.default_rng(seed)
     m, n, k = (int(size) for size in rng.integers(1, 300, 3))
     config = list(CONFIGS.values())[seed % 4]
-    check(plan(gemm_spec(m, k, n, "int8" if seed % 2 else "int32"), config), rng)
+    check(plan(gemm_spec(m, k, n, "int8" if seed % 2 else "int32"), config, dataflow), rng)
 
 
 @pytest.mark.parametrize("layout", ["nk", "kn"])
-@pytest.mark.parametrize("first_parts", [1, 3])
+@pytest.mark.parametrize("dataflow", Dataflow)
+@pytest.mark.parametrize(("first_steps", "last_rows"), [((), ()), ((16, 32), (4, 1)), ((16, 16, 16), (3,))])
 @pytest.mark.parametrize(("rows", "columns", "steps", "rows_inner"), list(product((4, 11), (4, 9), (16, 37, 63), (True, False))))
 def test_every_way_of_cutting_gives_the_same_result(
-    rows: int, columns: int, steps: int, rows_inner: bool, first_parts: int, layout: str
+    rows: int,
+    columns: int,
+    steps: int,
+    rows_inner: bool,
+    first_steps: tuple[int, ...],
+    last_rows: tuple[int, ...],
+    dataflow: Dataflow,
+    layout: str,
 ) -> None:
     """Whatever the search prefers: each way must be right, also with panels that end inside a tile."""
     config = ArrayConfig(rows=4, cols=4, bus_bytes=16, spm_bytes=4096, acc_bytes=1024, channels=64)
@@ -130,7 +148,8 @@ def test_every_way_of_cutting_gives_the_same_result(
         batch=2, height=5, width=4, channels=7, kernel_h=3, kernel_w=3, padding=(1, 1, 1, 0), out_channels=23, has_bias=True,
         output="int8", per_channel=True, pad_value=-5, weights_layout=layout,
     )  # fmt: skip
-    blocking = Blocking(cuts(spec.m, rows, (1, 2)), cuts(spec.n, columns), cuts(spec.k, steps), rows_inner, first_parts)
+    ranges = cuts(spec.m, rows, (1, 2)), cuts(spec.n, columns), cuts(spec.k, steps)
+    blocking = Blocking(*ranges, rows_inner, dataflow, first_steps, last_rows)
     schedule = PanelScheduler(spec, config).build(blocking)
     check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
 
@@ -157,9 +176,10 @@ LARGE = {
 }
 
 
+@DATAFLOWS
 @pytest.mark.parametrize(("spec", "config"), LARGE.values(), ids=LARGE)
-def test_large_and_odd_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
-    check(plan(spec, config), np.random.default_rng(11))
+def test_large_and_odd_sizes(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None) -> None:
+    check(plan(spec, config, dataflow), np.random.default_rng(11))
 
 
 @pytest.mark.parametrize("last", ["input", "weights", "bias", "parameters", "output"])
@@ -207,17 +227,51 @@ def executes_one_by_one(made: Plan) -> dict[tuple[str, str], int]:
     return tokens
 
 
+@DATAFLOWS
 @pytest.mark.parametrize("seed", range(10))
-def test_streams_take_all_tokens_and_need_no_deep_queues(seed: int) -> None:
+def test_streams_take_all_tokens_and_need_no_deep_queues(seed: int, dataflow: Dataflow | None) -> None:
     rng = np.random.default_rng(seed)
     config = list(CONFIGS.values())[seed % len(CONFIGS)]
-    assert set(executes_one_by_one(plan(random_spec(rng, 300_000), config)).values()) == {0}
+    assert set(executes_one_by_one(plan(random_spec(rng, 300_000), config, dataflow)).values()) == {0}
 
 
 def test_the_search_keeps_a_large_gemm_near_the_peak() -> None:
     """By the planner's own estimate; what the hardware does is measured elsewhere."""
     assert plan(gemm_spec(512, 512, 512, "int32"), ArrayConfig()).utilisation > 0.97
     assert plan(gemm_spec(256, 256, 256, "int8"), ArrayConfig()).utilisation > 0.93
+
+
+@DATAFLOWS
+def test_every_compute_has_the_dataflow_that_was_asked_for(dataflow: Dataflow | None) -> None:
+    for shape in ((49, 576, 160), (64, 40, 64)):
+        found = {d["dataflow"] for d, _ in plan(gemm_spec(*shape, "int32"), ArrayConfig(), dataflow).operations if d.op is isa.COMPUTE}
+        assert len(found) == 1 and (dataflow is None or found == {dataflow})
+
+
+def test_the_search_streams_the_dimension_that_does_not_fit_the_array() -> None:
+    """49 rows are not whole tiles, 576 steps are: the weights stay, and little is lost."""
+    made = plan(gemm_spec(49, 576, 160, "int32"), ArrayConfig())
+    assert {d["dataflow"] for d, _ in made.operations if d.op is isa.COMPUTE} == {Dataflow.WEIGHT_STATIONARY}
+    assert made.utilisation > 0.94
+    assert plan(gemm_spec(49, 576, 160, "int32"), ArrayConfig(), Dataflow.OUTPUT_STATIONARY).utilisation < 0.77
+
+
+@pytest.mark.parametrize("columns", [16, 32, 80])
+def test_results_that_follow_one_another_lie_in_different_halves_where_the_weights_stay(columns: int) -> None:
+    config = ArrayConfig()
+    spec = gemm_spec(90, 100, 160, "int32")
+    blocking = Blocking(cuts(90, 45), cuts(160, columns), cuts(100, 100), True, Dataflow.WEIGHT_STATIONARY)
+    stores = [d for d, _ in PanelScheduler(spec, config).build(blocking).finished() if d.op is isa.STORE]
+    halves = [store["acc"] // (config.acc_words // 2) for store in stores]
+    assert all(a != b for a, b in pairwise(halves))
+    for store, half in zip(stores, halves):
+        last = store["acc"] + store["count1"] * -(-store["n"] // config.cols) - 1
+        assert last // (config.acc_words // 2) == half
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_planner_knows_how_long_the_hardware_takes_for_weights(config: ArrayConfig) -> None:
+    assert cost.weight_cycles(config) == weights.weight_cycles(config)
 
 
 def test_a_plan_is_the_same_every_time() -> None:

@@ -67,5 +67,5 @@ def test_the_least_recently_used_unit_makes_room_and_names_its_last_reader() -> 
     first, second = residency.place((0, 0)), residency.place((1, 0))
     first.loaded, first.reader, second.loaded, second.reader = 1, 2, 3, 4
     assert residency.place((0, 0)) is first
-    assert residency.place((2, 0)) == Held(second.place, loaded=None, reader=4)
+    assert residency.place((2, 0)) == Held(second.place, loaded=None, before=4)
     assert {first.place, second.place} == {0, 4}

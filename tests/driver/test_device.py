@@ -112,7 +112,7 @@ FAULTS = {
         "every engine waits for a token that nobody will push",
     ),
     "a field that the hardware does not support": (
-        isa.describe(isa.COMPUTE, m=3, n=2, k=5, dataflow=isa.Dataflow.WEIGHT_STATIONARY),
+        isa.describe(isa.COMPUTE, m=3, n=2, k=5, addend=3),
         isa.Status.BAD_FIELD,
         "COMPUTE",
         "a field is outside what the hardware supports",

@@ -239,7 +239,6 @@ FAULTS = [
     ("load", {"address": 61}, Status.READ_ERROR),
     ("load", {"count3": 2, "stride3": -1}, Status.READ_ERROR),
     *[("compute", {name: 0}, Status.BAD_FIELD) for name in "mnk"],
-    ("compute", {"dataflow": 1}, Status.BAD_FIELD),
     ("compute", {"addend": 3}, Status.BAD_FIELD),
     ("compute", {"acc": TINY.acc_words}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"acc": TINY.acc_words - 3, "m": 2, "n": 5}, Status.BAD_LOCAL_ADDRESS),

@@ -32,6 +32,11 @@ class Row:
         """Whether it needs the read port."""
         return bool(self.write and self.addend == isa.Addend.ACCUMULATE) or bool(self.first and self.addend == isa.Addend.BIAS)
 
+    @property
+    def read_address(self) -> int:
+        """The word that it reads, if any."""
+        return self.bias if self.addend == isa.Addend.BIAS else self.address
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -72,10 +77,20 @@ class AccumulatorBench:
         simulate(self.accumulator, self._bench)
         return self
 
+    def wanted_reads(self) -> dict[int, int]:
+        """The address on STORE's port in each cycle in which it wants to read."""
+        wanted, waiting = {}, iter(self.reads)
+        address = next(waiting)
+        for cycle in range(max(self.read_accepted) + 1):
+            wanted[cycle] = address
+            if cycle in self.read_accepted:
+                address = next(waiting, -1)
+        return wanted
+
     async def _bench(self, ctx: Any) -> None:
-        cell = self.accumulator.words.data
+        cell = self.accumulator.word
         for i, word in enumerate(self.content):
-            ctx.set(cell[i], int.from_bytes(word.tobytes(), "little"))
+            ctx.set(cell(i), int.from_bytes(word.tobytes(), "little"))
         pieces, reads = list(self.pieces), list(self.reads)
         for cycle in range(self.cycles):
             self._announce(ctx, cycle)
@@ -86,7 +101,7 @@ class AccumulatorBench:
             await ctx.tick()
             del pieces[:piece_taken], reads[:read_taken]
         assert not pieces and not reads, f"{len(pieces)} pieces and {len(reads)} reads left after {self.cycles} cycles"
-        self.final = np.array([self._word(ctx.get(cell[i])) for i in range(self.config.acc_words)])
+        self.final = np.array([self._word(ctx.get(cell(i))) for i in range(self.config.acc_words)])
 
     def _announce(self, ctx: Any, cycle: int) -> None:
         row, arriving = self.rows.get(cycle), self.rows.get(cycle - ACC_READ_LATENCY)

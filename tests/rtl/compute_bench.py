@@ -95,7 +95,7 @@ class ComputeBench:
     def fill(self, ctx: Any) -> None:
         """Puts the model's accumulator into the device's."""
         for i, word in enumerate(self.model.accumulator):
-            ctx.set(self.system.accumulator.words.data[i], int.from_bytes(word.tobytes(), "little"))
+            ctx.set(self.system.accumulator.word(i), int.from_bytes(word.tobytes(), "little"))
 
     async def hand_over(self, ctx: Any, job: isa.Descriptor, index: int, waiting: list[isa.Descriptor]) -> None:
         """Offers ``job`` until it is taken; then it waits for its token."""
@@ -132,9 +132,9 @@ class ComputeBench:
     def check(self, ctx: Any, words: range | None = None, job: isa.Descriptor | None = None) -> None:
         """Compares the accumulator, or some of its words, with the model, where the model is certain."""
         words = range(self.config.acc_words) if words is None else words
-        cells = self.system.accumulator.words.data
+        cells = self.system.accumulator.word
         size = self.config.acc_word_bytes
-        got: Int32 = np.array([np.frombuffer(ctx.get(cells[i]).to_bytes(size, "little"), np.int32) for i in words])
+        got: Int32 = np.array([np.frombuffer(ctx.get(cells(i)).to_bytes(size, "little"), np.int32) for i in words])
         wrong = (got != self.model.accumulator[words.start : words.stop]) & self.model.defined[words.start : words.stop]
         assert not wrong.any(), f"seed {self.seed}: words {np.unique(np.nonzero(wrong)[0]) + words.start} after {job and job.values}"
 

@@ -11,6 +11,7 @@ from amaranth.hdl import ResetInserter, Signal
 from hwacc import isa
 from hwacc.config import TINY, ArrayConfig
 from hwacc.isa import Status
+from hwacc.rtl.weights import weight_cycles
 from tests.rtl.compute_bench import ComputeBench
 from tests.rtl.compute_model import random_job
 from tests.rtl.simulate import fresh_random
@@ -18,6 +19,7 @@ from tests.rtl.simulate import fresh_random
 SMALL = ArrayConfig(rows=4, cols=4, bus_bytes=8, spm_bytes=4096, acc_bytes=1024, channels=64)
 WIDE = ArrayConfig(rows=2, cols=8, bus_bytes=8, spm_bytes=2048, acc_bytes=2048)
 TALL = ArrayConfig(rows=8, cols=4, bus_bytes=4, spm_bytes=2048, acc_bytes=1024)
+NARROW_WORDS = ArrayConfig(rows=8, cols=8, bus_bytes=4, spm_bytes=2048, acc_bytes=2048)
 LAYOUTS = list(itertools.product((0, 1), repeat=2))
 
 
@@ -36,10 +38,11 @@ def test_every_size_from_1_to_5_in_every_layout_is_exact() -> None:
     ]
     bench.run(jobs)
     assert len(bench.events.signal_store) == len(jobs) == 500
+    assert {job["dataflow"] for job in jobs} == {0, 1}
     assert len(bench.events.signal_load) == sum(job["signal_load"] for job in jobs)
 
 
-@pytest.mark.parametrize("config", [TINY, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
+@pytest.mark.parametrize("config", [TINY, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
 def test_random_panels_back_to_back_are_exact(config: ArrayConfig) -> None:
     rng, bench = fresh_bench(config)
     bench.run([random_job(rng, config) for _ in range(60)])
@@ -62,7 +65,7 @@ def test_splits_of_k_accumulate_on_the_same_words_back_to_back(config: ArrayConf
 
 def test_tiles_follow_without_a_gap_and_descriptors_after_two_cycles() -> None:
     rng, bench = fresh_bench()
-    jobs = [random_job(rng, SMALL, m=9, n=6, k=k, west_k_contiguous=0, north_k_contiguous=0) for k in (7, 1, 4)]
+    jobs = [random_job(rng, SMALL, m=9, n=6, k=k, west_k_contiguous=0, north_k_contiguous=0, dataflow=0) for k in (7, 1, 4)]
     bench.run(jobs)
     tiles = 3 * 2
     first, second, third = bench.events.taken
@@ -75,18 +78,51 @@ def test_tiles_follow_without_a_gap_and_descriptors_after_two_cycles() -> None:
 def test_k_contiguous_tiles_take_whole_words_of_k(west: int, north: int) -> None:
     rng, bench = fresh_bench()
     word = SMALL.word_bytes
-    bench.run([random_job(rng, SMALL, m=4, n=4, k=k, west_k_contiguous=west, north_k_contiguous=north) for k in (word, word + 1, 1)])
+    layout = {"west_k_contiguous": west, "north_k_contiguous": north, "dataflow": 0}
+    bench.run([random_job(rng, SMALL, m=4, n=4, k=k, **layout) for k in (word, word + 1, 1)])
     assert bench.events.array_busy == word + 2 * word + word
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
 def test_tokens_come_when_the_docstring_says(config: ArrayConfig) -> None:
     rng, bench = fresh_bench(config)
-    bench.run([random_job(rng, config, m=3, n=5, k=20, west_k_contiguous=0, north_k_contiguous=0, signal_load=1)])
+    bench.run([random_job(rng, config, m=3, n=5, k=20, west_k_contiguous=0, north_k_contiguous=0, dataflow=0, signal_load=1)])
     last_step = bench.events.taken[0] + 1 + bench.events.array_busy
     assert bench.events.signal_load == [last_step]
     last_write = last_step + config.rows + config.cols + config.rows + 3
     assert bench.events.signal_store == [last_write + 1], "the token comes with the first cycle in which the word can be read"
+
+
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
+@pytest.mark.parametrize("west", [0, 1])
+def test_weight_stationary_tiles_take_the_cycles_of_the_docstring(config: ArrayConfig, west: int) -> None:
+    rng, bench = fresh_bench(config)
+    sizes = [(1, 2, 3), (9, 13, 6), (2, 9, 9), (17, 3, 5), (1, 1, 1)]
+    bench.run([random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1) for m, k, n in sizes])
+    streams = [m if west else -(-m // config.word_bytes) * config.word_bytes for m, _, _ in sizes]
+    tiles = [-(-k // config.rows) * -(-n // config.cols) for _, k, n in sizes]
+    fed = [count * max(stream, weight_cycles(config)) for count, stream in zip(tiles, streams)]
+    assert bench.events.array_busy == sum(fed)
+    distances = [b - a for a, b in itertools.pairwise(bench.events.taken)]
+    changing = [1, 0, 0, 0]  # the first one, after reset
+    assert distances == [cycles + weight_cycles(config) + 2 + change for cycles, change in zip(fed, changing)]
+
+
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
+def test_the_dataflow_may_change_from_descriptor_to_descriptor_on_the_same_words(config: ArrayConfig) -> None:
+    rng, bench = fresh_bench(config)
+    sizes = {"m": 5, "n": 3, "acc": 3}
+    first = random_job(rng, config, **sizes, k=3, addend=isa.Addend.NONE)
+    flows = [0, 1, 0, 1, 1, 0, 0, 1]
+    bench.run([first, *(random_job(rng, config, **sizes, addend=isa.Addend.ACCUMULATE, dataflow=flow) for flow in flows)])
+
+
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_long_panels_with_a_bias_are_exact(dataflow: int) -> None:
+    for config in (SMALL, NARROW_WORDS):
+        rng, bench = fresh_bench(config)
+        sizes = [(21, 5, 37), (3, 17, 50), (13, 9, 16)]
+        bench.run([random_job(rng, config, m=m, n=n, k=k, addend=isa.Addend.BIAS, dataflow=dataflow) for m, n, k in sizes if m * n < 120])
 
 
 def test_only_the_tokens_that_were_asked_for_are_pushed() -> None:
@@ -108,7 +144,7 @@ def test_only_the_tokens_that_were_asked_for_are_pushed() -> None:
     assert bench.events.signal_load[0] < bench.events.taken[1] + 3
 
 
-BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}, {"dataflow": 1}]
+BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}]
 OUTSIDE = [
     {"west": SMALL.operand_words - 1, "west_stride": 1, "west_k_contiguous": 1, "m": 2},
     {"north": SMALL.operand_words - 1, "north_stride": 1, "north_k_contiguous": 1, "n": 2},
@@ -167,9 +203,9 @@ def test_what_cannot_be_executed_is_a_fault_and_after_abort_the_next_result_is_e
     rng, bench = fresh_bench()
 
     async def play(ctx: Any) -> None:
-        for index, fields in enumerate(cases, 1234):
+        for index, (fields, dataflow) in enumerate(itertools.product(cases, (0, 1)), 1234):
             bench.events.faults.clear()
-            await until_fault(ctx, bench, isa.describe(isa.COMPUTE, **{**DECENT, **fields}), index)
+            await until_fault(ctx, bench, isa.describe(isa.COMPUTE, **{**DECENT, **fields}, dataflow=dataflow), index)
             await abort(ctx, bench)
             await one_exact_result(ctx, bench, random_job(rng, SMALL, most=6))
             assert set(bench.events.faults) == {(status, index)}, fields
@@ -190,12 +226,13 @@ def test_panels_that_just_fit_are_no_fault() -> None:
     assert bench.events.faults == []
 
 
-def test_abort_at_any_moment_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_abort_at_any_moment_leaves_nothing_behind(dataflow: int) -> None:
     rng, bench = fresh_bench()
 
     async def play(ctx: Any) -> None:
         for moment in range(1, 80):
-            layout = {"west_k_contiguous": moment & 1, "north_k_contiguous": moment >> 1 & 1}
+            layout = {"west_k_contiguous": moment & 1, "north_k_contiguous": moment >> 1 & 1, "dataflow": dataflow}
             await bench.hand_over(ctx, random_job(rng, SMALL, m=6, n=5, k=9, **layout), 7, [])
             await ctx.tick().repeat(moment)
             await abort(ctx, bench)

@@ -24,7 +24,7 @@ TO_SWAP = 4
 
 @dataclass(frozen=True)
 class Tile:
-    """A finished tile and the cycle in which it is given."""
+    """A tile and the cycle in which it is given; ``rising``: its rows leave in order."""
 
     cycle: int
     address: int
@@ -34,6 +34,7 @@ class Tile:
     bias: int = 0
     signal: int = 0
     index: int = 0
+    rising: int = 0
 
 
 @dataclass
@@ -89,8 +90,10 @@ def first_announced(config: ArrayConfig, tile: Tile) -> int:
 
 
 def writes_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, ...]]:
-    """Bottom row first; rows at and above ``rows`` do not exist."""
+    """Bottom row first; rows at and above ``rows`` do not exist. Or all in order, where they rise."""
     start = first_announced(config, tile)
+    if tile.rising:
+        return [(start + row, tile.address + row * tile.stride, int(row == 0), tile.addend, tile.bias) for row in range(tile.rows)]
     return [
         (start + config.rows - 1 - row, tile.address + row * tile.stride, int(row == tile.rows - 1), tile.addend, tile.bias)
         for row in reversed(range(tile.rows))
@@ -109,19 +112,19 @@ def shifts_of(config: ArrayConfig, tiles: Sequence[Tile]) -> dict[int, int]:
 
 def written_at(config: ArrayConfig, tile: Tile) -> int:
     """First cycle in which the memory holds the last row: a write takes effect at the end of its cycle."""
-    return first_announced(config, tile) + config.rows - 1 + ACC_READ_LATENCY + 1
+    return first_announced(config, tile) + (tile.rows if tile.rising else config.rows) - 1 + ACC_READ_LATENCY + 1
 
 
-def random_tiles(rng: random.Random, config: ArrayConfig, count: int) -> list[Tile]:
+def random_tiles(rng: random.Random, config: ArrayConfig, count: int, rising: int = 0) -> list[Tile]:
     """Tiles inside the accumulator, mostly as close to one another as allowed."""
     tiles, cycle = [], rng.randint(0, 3)
     for index in range(count):
         stride, addend = rng.choice((0, 1, 3)), rng.choice(list(isa.Addend))
-        rows = rng.choice((1, config.rows - 1, config.rows))
+        rows = rng.choice((1, config.rows - 1, config.rows, *([3 * config.rows + 1] * rising)))
         address = rng.randrange(config.acc_words - (rows - 1) * stride)
         bias = rng.randrange(config.acc_words) if addend == isa.Addend.BIAS else 0
-        tiles.append(Tile(cycle, address, stride, rows, int(addend), bias, rng.randint(0, 1), index))
-        cycle += config.rows + rng.choice((0, 0, 0, 1, 2, 11))
+        tiles.append(Tile(cycle, address, stride, rows, int(addend), bias, rng.randint(0, 1), index, rising))
+        cycle += max(config.rows, rows) + rng.choice((0, 0, 0, 1, 2, 11))
     return tiles
 
 
@@ -132,6 +135,17 @@ def test_rows_shifts_and_tokens_keep_the_timetable(config: ArrayConfig) -> None:
     seen = run(config, tiles, end + 20)
     assert seen.writes == [write for tile in tiles for write in writes_of(config, tile)]
     assert seen.shifts == shifts_of(config, tiles)
+    assert seen.done == [written_at(config, tile) for tile in tiles if tile.signal]
+    assert seen.faults == []
+    assert seen.busy[-1] == end, "busy until the last row is written"
+
+
+@CONFIGS
+def test_rising_tiles_of_any_number_of_rows_keep_the_timetable(config: ArrayConfig) -> None:
+    tiles = random_tiles(fresh_random(), config, 40, rising=1)
+    end = written_at(config, tiles[-1])
+    seen = run(config, tiles, end + 20)
+    assert seen.writes == [write for tile in tiles for write in writes_of(config, tile)]
     assert seen.done == [written_at(config, tile) for tile in tiles if tile.signal]
     assert seen.faults == []
     assert seen.busy[-1] == end, "busy until the last row is written"
@@ -188,4 +202,4 @@ def test_clear_forgets_every_tile_and_the_next_one_is_drained_as_ever() -> None:
         assert late == writes_of(config, after), f"cleared in cycle {clear}"
         assert {cycle: bits for cycle, bits in seen.shifts.items() if cycle > clear} == shifts_of(config, [after])
         assert [cycle for cycle in seen.done if cycle > clear + ACC_READ_LATENCY + 1] == [written_at(config, after)]
-        assert min(cycle for cycle in seen.busy if cycle > clear) > after.cycle, "busy falls with clear"
+        assert min(cycle for cycle in seen.busy if cycle > clear) == after.cycle, "busy falls with clear"

@@ -32,7 +32,7 @@ def play(feeder: Feeder, cycles: Sequence[dict[str, int]], garbage: int = 0) -> 
     async def bench(ctx: Any) -> None:
         for inputs in cycles:
             seen.append([ctx.get(lane) for lane in feeder.out])
-            for name in ("load", "lane", "tail", "step", "group"):
+            for name in ("load", "lane", "tail", "backwards", "slice", "step", "group"):
                 ctx.set(getattr(feeder, name), inputs.get(name, 0))
             ctx.set(feeder.word, inputs.get("word", garbage))
             await ctx.tick()
@@ -73,6 +73,20 @@ def test_bytes_from_tail_on_are_zeroed_and_tail_0_keeps_all() -> None:
         kept = row[:tail] if tail else row
         assert [lanes[1] for lanes in seen[1:]] == kept + [0] * (10 - len(kept)), f"tail {tail}"
         assert all(lanes[0] == 0 for lanes in seen)
+
+
+@pytest.mark.parametrize(("slice_bytes", "word_bytes"), [(4, 16), (8, 8), (2, 8)])
+def test_backwards_a_slice_of_the_word_leaves_last_byte_first_without_the_bytes_from_tail_on(slice_bytes: int, word_bytes: int) -> None:
+    rng = random.Random(slice_bytes)
+    feeder = Feeder(lanes=2, word_bytes=word_bytes, slice_bytes=slice_bytes)
+    loads, expected = [], []
+    for part in range(word_bytes // slice_bytes):
+        for tail in range(word_bytes):
+            row = signed_bytes(rng, word_bytes)
+            kept = row[: tail or word_bytes] + [0] * word_bytes
+            loads += [{"load": 1, "lane": 1, "tail": tail, "backwards": 1, "slice": part, "word": word(row)}, *[{}] * (slice_bytes - 1)]
+            expected += kept[part * slice_bytes : (part + 1) * slice_bytes][::-1]
+    assert [lanes[1] for lanes in play(feeder, loads)[1:]] == expected
 
 
 @pytest.mark.parametrize(("lanes", "word_bytes"), SIZES)

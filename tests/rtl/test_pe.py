@@ -12,7 +12,7 @@ CORNERS = (-128, -127, -1, 0, 1, 126, 127)
 
 async def step(ctx: Any, cell: ProcessingElement, **inputs: int) -> None:
     """One cycle with these inputs; those not named are 0."""
-    for name in ("a_in", "b_in", "swap_in", "shift", "d_in"):
+    for name in ("stationary", "a_in", "b_in", "swap_in", "shift", "d_in", "acc_in"):
         ctx.set(getattr(cell, name), inputs.get(name, 0))
     await ctx.tick()
 
@@ -101,6 +101,44 @@ def test_random_inputs_follow_the_description_cycle_by_cycle() -> None:
             total = a * b + (0 if swap else total)
             a, b, swap = a_in, b_in, swap_in
             outputs = (ctx.get(cell.a_out), ctx.get(cell.b_out), ctx.get(cell.swap_out), ctx.get(cell.d_out))
+            assert outputs == (a, b, swap, result), f"cycle {cycle}"
+
+    simulate(cell, bench)
+
+
+def test_a_weight_stays_until_swap_and_the_partial_sum_moves_south() -> None:
+    cell = ProcessingElement()
+
+    async def bench(ctx: Any) -> None:
+        await step(ctx, cell, stationary=1, b_in=-7, shift=1)
+        await step(ctx, cell, stationary=1, b_in=99, a_in=3, swap_in=1)
+        await step(ctx, cell, stationary=1, b_in=11, shift=1, a_in=-5, acc_in=1000)
+        assert ctx.get(cell.acc_out) == 1000 + 3 * -7
+        await step(ctx, cell, stationary=1, a_in=2, swap_in=1, acc_in=-1)
+        assert ctx.get(cell.acc_out) == -1 + -5 * -7
+        await step(ctx, cell, stationary=1, acc_in=50)
+        assert ctx.get(cell.acc_out) == 50 + 2 * 11
+
+    simulate(cell, bench)
+
+
+def test_random_stationary_inputs_follow_the_description_cycle_by_cycle() -> None:
+    rng = fresh_random()
+    cell = ProcessingElement()
+
+    async def bench(ctx: Any) -> None:
+        await step(ctx, cell, stationary=1, shift=1)
+        await step(ctx, cell, stationary=1, swap_in=1)
+        a = b = weight = swap = 0
+        for cycle in range(600):
+            a_in, b_in = rng.randint(-128, 127), rng.choice(CORNERS)
+            swap_in, shift, acc_in = int(rng.random() < 0.2), rng.randint(0, 1), rng.randrange(-(2**31) + 2**15, 2**31 - 2**15)
+            await step(ctx, cell, stationary=1, a_in=a_in, b_in=b_in, swap_in=swap_in, shift=shift, acc_in=acc_in)
+            result = acc_in + a * weight
+            weight = b if swap_in else weight
+            b = b_in if shift else b
+            a, swap = a_in, swap_in
+            outputs = (ctx.get(cell.a_out), ctx.get(cell.b_out), ctx.get(cell.swap_out), ctx.get(cell.acc_out))
             assert outputs == (a, b, swap, result), f"cycle {cycle}"
 
     simulate(cell, bench)

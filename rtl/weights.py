@@ -1,0 +1,117 @@
+"""Operand addresses of the weights of a weight-stationary COMPUTE."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.decode import ceil_log2
+from hwacc.rtl.lines import ADDRESS_BITS
+
+
+def weight_cycles(config: ArrayConfig) -> int:
+    """Cycles that the weights of a tile take, and the least that a tile takes. An accumulator word needs 4 between two updates."""
+    return max(config.rows, config.cols, 4)
+
+
+class WeightWalker(wiring.Component):
+    """Walks the north panel, ``rows`` steps of k by ``cols`` columns a tile: the slices of k inside the column tiles.
+
+    The last k of a slice comes first, since it has the longest way through the array. Steps beyond ``k`` are not read,
+    so that zeros enter for them.
+
+    base, stride, n, k, k_contiguous
+        The panel: constant while walking.
+    start
+        The cycle before the first cycle of a tile's weights. ``rewind`` with it begins with the first tile, else the next one
+        follows; after the last one nothing is read. A start while the last one is in progress is not handled.
+    address, load, take, lane, tail, group, slice
+        As :class:`hwacc.rtl.lines.LineWalker` has them, for the :class:`hwacc.rtl.feeder.Feeder`; ``slice`` is the part of the word
+        that a load is to take, backwards.
+    shift
+        For the array, as it is to be when what is read in this cycle enters it.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        super().__init__(
+            {
+                "base": In(16),
+                "stride": In(16),
+                "n": In(16),
+                "k": In(16),
+                "k_contiguous": In(1),
+                "start": In(1),
+                "rewind": In(1),
+                "address": Out(ADDRESS_BITS),
+                "load": Out(1),
+                "take": Out(1),
+                "lane": Out(ceil_log2(config.word_bytes)),
+                "tail": Out(ceil_log2(config.word_bytes)),
+                "group": Out(ceil_log2(config.word_bytes // config.cols)),
+                "slice": Out(ceil_log2(config.word_bytes // config.rows)),
+                "shift": Out(config.rows),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        rows, cols, word_bits = self.config.rows, self.config.cols, ceil_log2(self.config.word_bytes)
+        first_k = Signal(17, reset_less=True)  # of the slice
+        first_n = Signal(17, reset_less=True)  # of the column tile
+        slice_address = Signal(ADDRESS_BITS, reset_less=True)  # line of first_k, where a line is a step of k
+        column_address = Signal(ADDRESS_BITS, reset_less=True)  # line of first_n, where a line is a column
+        line_address = Signal(ADDRESS_BITS, reset_less=True)
+        cycle = Signal(range(weight_cycles(self.config) + 1))
+        active = Signal()
+        live = Signal()  # the panel has this tile
+
+        next_k, next_n = Signal.like(first_k), Signal.like(first_n)
+        next_slice, next_column = Signal.like(slice_address), Signal.like(column_address)
+        next_live = Signal()
+        m.d.comb += [next_n.eq(first_n), next_column.eq(column_address), next_live.eq(live)]
+        with m.If(self.rewind):
+            m.d.comb += [next_k.eq(0), next_n.eq(0), next_slice.eq(self.base), next_column.eq(self.base), next_live.eq(1)]
+        with m.Elif(first_k + rows < self.k):
+            m.d.comb += [next_k.eq(first_k + rows), next_slice.eq(slice_address + (self.stride << ceil_log2(rows)))]
+        with m.Else():
+            m.d.comb += [
+                next_k.eq(0),
+                next_n.eq(first_n + cols),
+                next_slice.eq(self.base),
+                next_column.eq(column_address + (self.stride << ceil_log2(cols))),
+                next_live.eq(live & (first_n + cols < self.n)),
+            ]
+
+        last_line = next_slice + (self.stride << ceil_log2(rows)) - self.stride
+        with m.If(self.start):
+            m.d.sync += [
+                first_k.eq(next_k),
+                first_n.eq(next_n),
+                slice_address.eq(next_slice),
+                column_address.eq(next_column),
+                live.eq(next_live),
+                active.eq(next_live),
+                cycle.eq(0),
+                line_address.eq(Mux(self.k_contiguous, next_column + (next_k >> word_bits), last_line + (next_n >> word_bits))),
+            ]
+        with m.Elif(active):
+            m.d.sync += [
+                cycle.eq(cycle + 1),
+                line_address.eq(Mux(self.k_contiguous, line_address + self.stride, line_address - self.stride)),
+                active.eq(cycle != weight_cycles(self.config) - 1),
+            ]
+
+        word_left = self.k - (first_k >> word_bits << word_bits)
+        in_slice = active & (cycle < rows)
+        m.d.comb += [
+            self.address.eq(line_address),
+            self.load.eq(active & self.k_contiguous & (cycle < cols) & (first_n + cycle < self.n)),
+            self.take.eq(in_slice & ~self.k_contiguous & (first_k + (rows - 1) < self.k + cycle)),
+            self.lane.eq(cycle),
+            self.tail.eq(Mux(word_left < self.config.word_bytes, word_left[:word_bits], 0)),
+            self.group.eq((first_n >> ceil_log2(cols))[: len(self.group)]),
+            self.slice.eq((first_k >> ceil_log2(rows))[: len(self.slice)]),
+            self.shift.eq(Cat(in_slice & (cycle >= row) for row in range(rows))),
+        ]
+        return m
