@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import ceil_log2
 from hwacc.rtl.lines import ADDRESS_BITS
 
 
