@@ -42,6 +42,9 @@ sim: $(VENV)/.dev  ## run the cocotb benches on Verilator
 fuzz: $(VENV)/.dev  ## random streams on the model and the RTL: TIME=seconds, SEED=number
 	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED))
 
+mutants: $(VENV)/.dev  ## plant faults in the RTL, one at a time: the fast tests must catch each (some minutes)
+	@$(BIN)/python -m tests.mutants.run $(if $(SEED),--seed $(SEED))
+
 check: $(VENV)/.dev  ## format, lint, types, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -54,4 +57,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim fuzz check docs clean
+.PHONY: help preflight venv demo test sim fuzz mutants check docs clean

@@ -1,0 +1,106 @@
+"""The catalogue of planted faults: one slip each that a designer of this hardware could make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``before``, which stands exactly once in ``rtl/<module>.py``, becomes ``after``; ``says`` what the hardware then does wrong."""
+
+    module: str
+    says: str
+    before: str
+    after: str
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("pe", "subtracts the products", "before + a * weight", "before - a * weight"),
+    Fault("pe", "keeps the sum of the tile before", "Mux(swap, 0, acc)", "acc"),
+    Fault("pe", "multiplies by weights that are still on their way", "with m.Elif(self.swap_in):", "with m.Elif(self.shift):"),
+    Fault("array", "straightens the drained rows by one cycle too many", "bottom, cols - 1 - j,", "bottom, cols - j,"),
+    Fault("feeder", "takes the bytes behind the end of k", "masked.eq(self.word & keep[self.tail])", "masked.eq(self.word)"),
+    Fault("feeder", "enters all lanes at once, without skew", "across.word_select(i, 8) << (8 * i)", "across.word_select(i, 8)"),
+    Fault("lines", "reads one step of k too many", "in_k = position < self.k", "in_k = position <= self.k"),
+    Fault("lines", "reads lines beyond the panel", "(tile_line + lane < self.size)", "(tile_line + lane <= self.size)"),
+    Fault(
+        "weights",
+        "begins a slice of k that is not there",
+        "with m.Elif(first_k + rows < self.k):",
+        "with m.Elif(first_k + rows <= self.k):",
+    ),
+    Fault("drain", "drops a row of every tile", "(left <= tile.rows)", "(left < tile.rows)"),
+    Fault(
+        "drain",
+        "writes one word behind the accumulator",
+        "outside = (address >= config.acc_words)",
+        "outside = (address > config.acc_words)",
+    ),
+    Fault(
+        "compute", "feeds a row tile that is not there", "last_inner = inner_left <= config.rows", "last_inner = inner_left < config.rows"
+    ),
+    Fault("compute", "starts a short tile before the last one is drained", "Mux(steps < least, least, steps)", "steps"),
+    Fault("accumulator", "adds the bias to the first row alone", "Mux(now.first, for_drain, bias)", "for_drain"),
+    Fault("buffer", "wraps a beat round its word", "address[:offset_bits], first + 1, first)", "address[:offset_bits], first, first)"),
+    Fault("load_walk", "takes the inner loops back to the wrong start", "start.eq(starts[loop])", "start.eq(starts[0])"),
+    Fault(
+        "load_clip",
+        "reads a byte left of the picture",
+        "to_left = Mux(ends_before, run.length, -run.x)",
+        "to_left = Mux(ends_before, run.length, ~run.x)",
+    ),
+    Fault("load_clip", "lets the last byte leave the buffer", "run.local + run.length > size", "run.local + run.length > size + 1"),
+    Fault(
+        "load_place",
+        "ignores the lane at which a segment begins",
+        "space.eq(self.config.bus_bytes - segment.offset)",
+        "space.eq(self.config.bus_bytes)",
+    ),
+    Fault(
+        "load_place",
+        "signals with a piece that is not yet taken",
+        "finished = taken & piece.last & ~self.drop",
+        "finished = valid & piece.last & ~self.drop",
+    ),
+    Fault(
+        "store_segments",
+        "folds rows that do not follow each other",
+        "(self.strides[0] == self.bytes) & fits",
+        "(self.strides[0] >= self.bytes) & fits",
+    ),
+    Fault(
+        "store_bursts",
+        "marks a beat too early as the last",
+        "ends.eq(sent == self._lengths.r_data)",
+        "ends.eq(sent + 1 == self._lengths.r_data)",
+    ),
+    Fault("store_bursts", "confirms before the last response", "b.valid & self._unconfirmed.r_data[0]", "b.valid"),
+    Fault("pack", "forgets what is left of the last beat of a row", "tail.eq(self._ends & self._high.any())", "tail.eq(0)"),
+    Fault("requantise", "rounds half down", "(shifted[1:] + shifted[0])", "shifted[1:]"),
+    Fault("requantise", "rounds twice at a shift of 31, too", "enabled & (shift > 31)", "enabled & (shift >= 31)"),
+    Fault("requantise", "clamps before it adds the zero point", "Mux(floored > clamp.clamp_max, clamp.clamp_max, floored)", "floored"),
+    Fault("store_format", "accepts a word more than its queue holds", "taken != queue.depth", "taken <= queue.depth"),
+    Fault("store_reader", "reads beyond the parameters", "word >= self.config.parameter_words", "word > self.config.parameter_words"),
+    Fault(
+        "dispatch",
+        "loses a token pushed while one is taken",
+        "tokens + self.push[engine] - take[engine]",
+        "Mux(take[engine], tokens - 1, tokens + self.push[engine])",
+    ),
+    Fault(
+        "dispatch",
+        "starts with one token of two",
+        "satisfied = (waits & ~present) == 0",
+        "satisfied = (waits == 0) | (waits & present).any()",
+    ),
+    Fault("fetch", "does not wrap round the ring", "((asked & mask) <<", "(asked <<"),
+    Fault("command", "ends while results are on their way", "any_busy | ~all_stopped | accepted, 0,", "~all_stopped | accepted, 0,"),
+    Fault("arbiter", "gives the fetcher's beats to LOAD", "axi.rvalid & (axi.rid == number)", "axi.rvalid & (axi.rid <= number)"),
+    Fault(
+        "registers",
+        "ignores the byte strobes",
+        "bit.replicate(8) for bit in write_strobe",
+        "write_strobe.any().replicate(8) for bit in write_strobe",
+    ),
+)
