@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hwacc import isa
 from hwacc.driver.buffers import Allocator, DeviceBuffer
@@ -74,7 +73,8 @@ class SubmissionQueue:
                 raise self._timeout(submission, f"{seconds:g} seconds")
             left -= self._advance(left)
         self._retire(submission)
-        return completion if self._outstanding else replace(completion, cycles=self._last_cycles())
+        launched_last = submission.tag == (self._next_tag - 1) % _TAGS
+        return completion.until(self._last_cycles()) if launched_last else completion
 
     def _last_cycles(self) -> int:
         """Cycles of the last submission, its record included: only the registers can tell."""

@@ -258,20 +258,39 @@ OPS: tuple[Op, ...] = (LOAD, COMPUTE, STORE, END)
 OP_BY_CODE: dict[int, Op] = {op.code: op for op in OPS}
 OP_BY_NAME: dict[str, Op] = {op.name: op for op in OPS}
 
+ACCOUNT_RULE = (
+    "Each cycle of a submission is charged to exactly one cause, so the causes sum to its cycles. The question is why the array is not fed: "
+    "of the causes below the first one that applies is charged; from a fault on it is `completion`. *The array waits for LOAD* when the next "
+    "COMPUTE lacks a token of LOAD, whatever else it lacks; when no COMPUTE is there and the queue of LOAD is full, so that none can come; and when "
+    "END is next, COMPUTE has finished and LOAD has not. Each counts modulo 2³²."
+)
+"""How to read :data:`CAUSES`."""
+
+CAUSES: tuple[Field, ...] = (
+    Field("array_busy", 32, "A tile is being fed to the array."),
+    Field(
+        "fill_drain",
+        32,
+        "COMPUTE takes or executes a descriptor but feeds nothing: preparation, the first weights, a change of dataflow. Or no COMPUTE is "
+        "left, END is next, and the last results are on their way to the accumulator.",
+    ),
+    Field("load_bandwidth", 32, "The array waits for LOAD, and a beat of LOAD's data comes."),
+    Field("load_latency", 32, "The array waits for LOAD, and no beat of its data comes."),
+    Field("store_wait", 32, "The array waits for STORE: COMPUTE for a token of it, or the next descriptor for room in its queue."),
+    Field("descriptor_wait", 32, "No COMPUTE is there, and the next descriptor is being fetched or dispatched."),
+    Field("writeback", 32, "END is next, and only STORE is still at work."),
+    Field("completion", 32, "The submission ends: every engine turns quiet, a fault is recovered from, the completion record is written."),
+)
+"""The cycle account, each cause a counter."""
+
 COMPLETION_BYTES = 64
 COMPLETION: tuple[Field, ...] = (
     Field("tag", 32, "The tag of END."),
     Field("status", 8, "How the submission ended, see Status."),
     Field("engine", 8, "Engine that reported the fault."),
-    Field("reserved", 16, "Zero."),
+    Field("cycles", 48, "Cycles from the doorbell, or the previous completion, to this record; its own writing is in `CYCLES_LO`."),
     Field("descriptor", 32, "Index in the submission of the descriptor at fault."),
-    Field("cycles", 64, "Cycles from the doorbell, or the previous completion, to this record; its own writing is in `CYCLES_LO`."),
-    Field("array_busy", 32, "Cycles in which the array was fed."),
-    Field("load_busy", 32, "Cycles in which LOAD executed a descriptor."),
-    Field("store_busy", 32, "Cycles in which STORE executed a descriptor."),
-    Field("load_wait", 32, "Cycles in which LOAD waited for a token."),
-    Field("compute_wait", 32, "Cycles in which COMPUTE waited for a token."),
-    Field("store_wait", 32, "Cycles in which STORE waited for a token."),
+    *CAUSES,
     Field("bytes_read", 64, "Bytes of the read beats that LOAD took from the bus."),
     Field("bytes_written", 64, "Bytes that STORE wrote."),
 )

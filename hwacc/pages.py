@@ -33,6 +33,9 @@ def isa_page() -> str:
         "## Completion record",
         f"{isa.COMPLETION_BYTES} bytes that END writes. The status is never zero, so cleared memory is not a result.",
         _field_table(isa.COMPLETION, 0),
+        "## The cycle account",
+        isa.ACCOUNT_RULE,
+        _table(("cause", "charged when"), [(f"`{cause.name}`", cause.doc) for cause in isa.CAUSES]),
         "## Status",
         _table(("value", "name", "meaning"), [(str(int(s)), f"`{s.name}`", isa.STATUS_MEANING[s]) for s in isa.Status]),
     ]

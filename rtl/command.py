@@ -1,11 +1,12 @@
 """The command processor."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.rtl.account import CycleAccount, account_layout
 from hwacc.rtl.decode import INDEX_BITS, layout, work_layout
 from hwacc.rtl.dispatch import ENGINES, EngineQueue
 from hwacc.rtl.fetch import DescriptorFetch
@@ -19,9 +20,8 @@ ENGINE_OPS = {op.engine: op for op in isa.OPS if op.engine in ENGINES}
 
 
 def counter_layout() -> data.StructLayout:
-    """The counters of the completion record, as their widths stand in :data:`hwacc.isa.COMPLETION`."""
-    fields = [field for field in isa.COMPLETION if field.name not in ("tag", "status", "engine", "reserved", "descriptor")]
-    return data.StructLayout({field.name: field.bits for field in fields})
+    """The counters of the completion record beside the causes, as their widths stand in :data:`hwacc.isa.COMPLETION`."""
+    return data.StructLayout({f.name: f.bits for f in isa.COMPLETION if f.name in ("cycles", "bytes_read", "bytes_written")})
 
 
 class CommandProcessor(wiring.Component):
@@ -55,7 +55,9 @@ class CommandProcessor(wiring.Component):
             "record_memory": Out(write_port(config)),
             "writes_record": Out(1),
             "abort": Out(1),
+            "account": Out(account_layout()),
             "array_busy": In(1),
+            "executing": In(1),
             "read_bytes": In(8),
             "written_bytes": In(8),
         }
@@ -77,6 +79,7 @@ class CommandProcessor(wiring.Component):
         m = Module()
         m.submodules.fetch = fetch = DescriptorFetch(self.config)
         wiring.connect(m, wiring.flipped(self.fetch_memory), fetch.memory)
+        m.submodules.account = account = CycleAccount()
         queues = {engine: EngineQueue(op, depth=self.queue_depth) for engine, op in ENGINE_OPS.items()}
         for engine, queue in queues.items():
             m.submodules[f"{engine.name.lower()}_queue"] = queue
@@ -184,7 +187,9 @@ class CommandProcessor(wiring.Component):
 
         pending = fetch.head != self.ring_tail
         m.d.comb += self.running.eq(started | pending | any_busy | ~all_empty | ~fsm.ongoing("RUN") | reset_waits)
-        self._count(m, counters, record_cycles, started, queues, fsm)
+        self._count(m, counters, account, record_cycles, started, fsm)
+        m.d.comb += [account.ends.eq(~fsm.ongoing("RUN")), account.at_end.eq(at_end)]
+        self._charge(m, account, queues)
         return m
 
     def _dispatch(self, m, queues, descriptor, index, accepted, full, at_end, unknown):
@@ -212,9 +217,9 @@ class CommandProcessor(wiring.Component):
             "tag": end.tag,
             "status": status,
             "engine": culprit,
-            "reserved": Const(0),
             "descriptor": fault_index,
             **{name: counters[name] for name in counter_layout().members},
+            **{name: self.account[name] for name in account_layout().members},
         }
         record = Signal(isa.COMPLETION_BYTES * 8)
         fields = [Signal(field.bits, name=f"record_{field.name}") for field in isa.COMPLETION]
@@ -248,21 +253,17 @@ class CommandProcessor(wiring.Component):
                 m.d.comb += self.completed.eq(1)
                 m.next = "RUN"
 
-    def _count(self, m, counters, record_cycles, started, queues, fsm):
+    def _count(self, m, counters, account, record_cycles, started, fsm):
         """Counters: they start with the doorbell, or the previous completion, and stand still in the record. ``cycles`` goes
         on until the record's last beat is on the bus."""
         starts = ~started & (self.ring_head != self.ring_tail) & fsm.ongoing("RUN")
+        counts = started & ~fsm.ongoing("RECORD")
+        m.d.comb += [account.clear.eq(starts), account.count.eq(counts), self.account.eq(account.account)]
         with m.If(starts):
             m.d.sync += [counters.eq(0), record_cycles.eq(0), started.eq(1)]
-        with m.Elif(started & ~fsm.ongoing("RECORD")):
+        with m.Elif(counts):
             m.d.sync += [
                 counters.cycles.eq(counters.cycles + 1),
-                counters.array_busy.eq(counters.array_busy + self.array_busy),
-                counters.load_busy.eq(counters.load_busy + self.load_busy),
-                counters.store_busy.eq(counters.store_busy + self.store_busy),
-                counters.load_wait.eq(counters.load_wait + queues[isa.Engine.LOAD].blocked),
-                counters.compute_wait.eq(counters.compute_wait + queues[isa.Engine.COMPUTE].blocked),
-                counters.store_wait.eq(counters.store_wait + queues[isa.Engine.STORE].blocked),
                 counters.bytes_read.eq(counters.bytes_read + self.read_bytes),
                 counters.bytes_written.eq(counters.bytes_written + self.written_bytes),
             ]
@@ -271,3 +272,15 @@ class CommandProcessor(wiring.Component):
         with m.If(self.record_memory.w.valid):
             m.d.sync += record_cycles.eq(record_cycles + 1)
         m.d.comb += self.cycles.eq(counters.cycles + record_cycles)
+
+    def _charge(self, m, account, queues):
+        """Tells the cycle account what happens."""
+        compute = queues[isa.Engine.COMPUTE]
+        m.d.comb += [
+            account.fed.eq(self.array_busy),
+            account.executing.eq(self.executing | compute.work.valid),
+            account.missing.eq(compute.missing),
+            account.full.eq(Cat(queues[engine].queue.valid & ~queues[engine].queue.ready for engine in ENGINES)),
+            account.working.eq(Cat(self._of(engine, "busy") | ~queues[engine].empty for engine in ENGINES)),
+            account.beat.eq(self.read_bytes.any()),
+        ]

@@ -42,7 +42,8 @@ class ComputeEngine(wiring.Component):
     drain, row
         To the accumulator.
     array_busy
-        High in each cycle in which a tile is being fed.
+        High in each cycle in which a tile is being fed. ``executing``: in each one in which a descriptor is in progress; after it,
+        results may still be on their way to the accumulator, while ``busy`` is high.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -57,6 +58,7 @@ class ComputeEngine(wiring.Component):
                 "drain": Out(drain_layout()),
                 "row": Out(ArrayLayout(signed(32), config.cols)),
                 "array_busy": Out(1),
+                "executing": Out(1),
             }
         )
 
@@ -227,7 +229,8 @@ class ComputeEngine(wiring.Component):
             self.row.eq(array.row),
             self.signal_store.eq(drain.done),
             self.array_busy.eq(feeding),
-            self.busy.eq(~fsm.ongoing("IDLE") | drain.busy),
+            self.executing.eq(~fsm.ongoing("IDLE")),
+            self.busy.eq(self.executing | drain.busy),
         ]
         with m.If(drain.fault_valid):
             m.d.comb += [self.fault_valid.eq(1), self.fault.eq(drain.fault)]

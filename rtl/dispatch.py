@@ -21,7 +21,8 @@ class EngineQueue(wiring.Component):
     push
         A bit for each engine of :data:`ENGINES`: it pushes a token to this one. More than 65535 uncollected tokens are not handled.
     blocked
-        A descriptor waits here for a token. ``empty``: none is here. ``clear`` drops descriptors and tokens.
+        A descriptor waits here for a token; ``missing`` has a bit for each engine whose token is not there. ``empty``: none is here.
+        ``clear`` drops descriptors and tokens.
     """
 
     def __init__(self, op: isa.Op, *, depth: int):
@@ -34,6 +35,7 @@ class EngineQueue(wiring.Component):
                 "push": In(len(ENGINES)),
                 "clear": In(1),
                 "blocked": Out(1),
+                "missing": Out(len(ENGINES)),
                 "empty": Out(1),
             }
         )
@@ -65,6 +67,7 @@ class EngineQueue(wiring.Component):
             self.work.valid.eq(queue.r_rdy & satisfied & ~self.clear),
             queue.r_en.eq(self.work.ready & satisfied & ~self.clear),
             self.blocked.eq(queue.r_rdy & ~satisfied),
+            self.missing.eq(queue.r_rdy.replicate(len(ENGINES)) & waits & ~present),
             self.empty.eq(~queue.r_rdy),
         ]
         return m

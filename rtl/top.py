@@ -81,6 +81,7 @@ class Accelerator(wiring.Component):
             ]
         m.d.comb += [
             command.array_busy.eq(compute.array_busy),
+            command.executing.eq(compute.executing),
             command.read_bytes.eq(Mux(load.beat_taken, config.bus_bytes, 0)),
             command.written_bytes.eq(store.bytes_written),
         ]

@@ -21,6 +21,7 @@ async def expect(bench: Bench, descriptors: Sequence[isa.Descriptor | bytes], st
     completion = await bench.driver.run(descriptors)
     found = (completion.status, completion.engine, completion.descriptor)
     assert found == (status, engine, descriptor), found
+    assert sum(completion.account.values()) == completion.cycles, completion
     assert await bench.driver.read("LAST_STATUS") == status
     await serves(bench)
 

@@ -27,9 +27,10 @@ class Checker:
         )
 
     def completion(self, found: Completion, expected: Outcome) -> None:
-        """Fails where status, engine or descriptor differ, or where cycles do not add up."""
+        """Fails where status, engine or descriptor differ, or where the causes do not sum to the cycles."""
         verdict = (found.status, found.engine, found.descriptor)
         assert verdict == (expected.status, expected.engine, expected.descriptor), f"{verdict}, should be {expected}"
-        assert 0 < max(found.load_busy, found.store_busy, found.array_busy, 1) <= found.cycles
+        assert found.cycles > 0
+        assert sum(found.account.values()) == found.cycles, found
         if expected.status is isa.Status.OK:
             assert found.bytes_written == expected.counts.bytes_written

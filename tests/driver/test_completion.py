@@ -12,16 +12,26 @@ from hwacc.errors import DeviceError
 
 
 def test_the_dataclass_has_the_fields_of_the_record_in_order() -> None:
-    assert [field.name for field in fields(Completion)] == [field.name for field in isa.COMPLETION if field.name != "reserved"]
+    assert [field.name for field in fields(Completion)] == [field.name for field in isa.COMPLETION]
 
 
 def test_a_record_decodes_to_the_values_that_were_encoded() -> None:
     values = {field.name: 3 + number for number, field in enumerate(isa.COMPLETION)}
-    values |= {"status": isa.Status.DEADLOCK, "engine": isa.Engine.STORE, "reserved": 0, "cycles": 2**40 + 1}
+    values |= {"status": isa.Status.DEADLOCK, "engine": isa.Engine.STORE, "cycles": 2**40 + 1}
     completion = Completion.from_bytes(isa.pack(isa.COMPLETION, values, "record", isa.COMPLETION_BYTES))
     assert completion is not None
-    assert {**asdict(completion), "reserved": 0} == values
+    assert asdict(completion) == values
     assert Completion.from_bytes(completion.to_bytes()) == completion
+
+
+def test_the_cycles_of_the_record_itself_are_charged_to_completion() -> None:
+    values = {field.name: 1 for field in isa.COMPLETION} | {cause.name: 10 + number for number, cause in enumerate(isa.CAUSES)}
+    values["cycles"] = sum(values[cause.name] for cause in isa.CAUSES)
+    record = Completion.from_bytes(isa.pack(isa.COMPLETION, values, "record", isa.COMPLETION_BYTES))
+    assert record is not None
+    whole = record.until(record.cycles + 4)
+    assert sum(whole.account.values()) == whole.cycles == values["cycles"] + 4
+    assert {**whole.account, "completion": 0} == {**record.account, "completion": 0}
 
 
 def test_cleared_memory_is_not_a_completion() -> None:

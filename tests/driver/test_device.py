@@ -71,6 +71,17 @@ def test_two_submissions_may_be_outstanding_and_waited_for_in_any_order(open_dev
     np.testing.assert_array_equal(third.read(np.int32, data.shape), data)
 
 
+def test_the_causes_of_every_submission_sum_to_its_cycles_in_whichever_order_they_are_waited_for(open_device: OpenDevice) -> None:
+    device = open_device()
+    data = np.arange(PIECE, dtype=np.int32)
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        submissions = [device.submit(copy_stream(1), [device.place(data), device.allocate(data.nbytes)]) for _ in order]
+        for i in order:
+            completion = submissions[i].wait()
+            assert sum(completion.account.values()) == completion.cycles
+            assert (completion.cycles > 0) == device.counts_cycles
+
+
 def test_waiting_twice_gives_the_same_completion(open_device: OpenDevice) -> None:
     device = open_device()
     submission = device.submit(lone(isa.describe(isa.LOAD, run=5)), [], verify=False)

@@ -57,6 +57,18 @@ def test_completion_counts_cycles_and_bytes() -> None:
     assert slow.cycles - fast.cycles >= 200
 
 
+@pytest.mark.parametrize("latency", [7, 50])
+def test_the_cycles_that_the_device_counts_are_those_of_the_clock(latency: int) -> None:
+    with open_sim(memory_latency=latency) as device:
+        start_copy(device, 5)()
+        completion = device.submit(lone(isa.describe(isa.LOAD, run=64)), [], verify=False).wait()
+        assert isinstance(device.transport, sim.SimTransport)
+        clock = device.transport.simulator.doorbell_to_irq
+    assert clock is not None
+    assert sum(completion.account.values()) == completion.cycles
+    assert completion.cycles + latency <= clock <= completion.cycles + latency + 6, "the record's response comes after the last cycle"
+
+
 def test_a_record_that_cannot_be_written_is_reported_and_the_next_is_served() -> None:
     first_record = RING_BYTES
     with open_sim(error_range=(first_record, 64)) as device:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.errors import SubmissionError
 from hwacc.sim.simulator import Stalls
@@ -20,17 +21,22 @@ from hwacc.stream import Stream
 MEMORY_BYTES = 1 << 18
 MOST_CYCLES = 1_000_000
 """Of a submission, held by the device: far more than any valid random stream takes."""
+UNBALANCED = "the causes of its cycle account do not sum to its cycles"
 HANG_CYCLES = 2 * MOST_CYCLES
 """Without an answer after as many the device hangs, and the driver raises."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a submission ended on one device, and all of its memory but for the completion record, whose cycles differ."""
+    """How a submission ended on one device, and all of its memory but for the completion record, whose cycles differ.
+
+    ``balanced`` says that the causes of the record's cycle account sum to its cycles.
+    """
 
     status: isa.Status
     words: str
     memory: NDArray[np.uint8]
+    balanced: bool
 
 
 class Pair:
@@ -49,6 +55,8 @@ class Pair:
         for device, found in zip((self.model, self.sim), outcomes):
             if found.status is not isa.Status.OK:
                 return f"{device.name} refuses a valid stream: {found.words}"
+            if not found.balanced:
+                return f"{device.name}: {UNBALANCED}"
         return first_difference(outcomes[0].memory, outcomes[1].memory)
 
     def close(self) -> None:
@@ -75,11 +83,13 @@ def outcome(device: Device, stream: Stream, contents: Sequence[NDArray[np.uint8]
             status, words = submission.wait(max_cycles=HANG_CYCLES).status, ""
         except SubmissionError as error:
             status, words = isa.Status(error.status), str(error)
+        completion = Completion.from_bytes(memory[record : record + isa.COMPLETION_BYTES].tobytes())
+        balanced = completion is None or sum(completion.account.values()) == completion.cycles
         memory[record : record + isa.COMPLETION_BYTES] = 0
     finally:
         for buffer in buffers:
             buffer.free()
-    return Outcome(status, words, memory.copy())
+    return Outcome(status, words, memory.copy(), balanced)
 
 
 def first_difference(model: NDArray[np.uint8], sim: NDArray[np.uint8]) -> str | None:

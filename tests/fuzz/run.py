@@ -18,7 +18,7 @@ from hwacc.config import TINY, ArrayConfig
 from hwacc.errors import DeviceError, StreamError
 from hwacc.stream import Stream
 from hwacc.verifier import verify
-from tests.fuzz.machines import Pair, outcome
+from tests.fuzz.machines import UNBALANCED, Pair, outcome
 from tests.fuzz.mutate import mutated
 from tests.fuzz.shrink import shrink
 from tests.fuzz.steps import Step, build, contents, slots
@@ -50,6 +50,8 @@ def try_invalid_seed(config: ArrayConfig, seed: int, pair: Pair) -> str | None:
             found = outcome(device, stream, memory, verify=False)
             if found.status is not isa.Status.OK and accepted(stream, config):
                 return f"{device.name}: {found.words}, which the verifier accepts, after {change}"
+            if not found.balanced:
+                return f"{device.name}: {UNBALANCED}, after {change}"
     except DeviceError as error:
         return f"{device.name}: {error}, after {change}"
     problem = try_seed(config, seed, pair)

@@ -60,20 +60,14 @@ def test_the_record_holds_every_field(config: ArrayConfig) -> None:
 
     async def play(ctx: Any) -> None:
         for _ in range(3):
-            before = {**bench.totals, **{engine.name: fake.busy_cycles for engine, fake in bench.engines.items()}}
+            before = dict(bench.totals)
             jobs = [job(LOAD, cycles=9), job(COMPUTE, cycles=30), job(STORE, cycles=17), job(LOAD, cycles=4)]
             submission = bench.submit(ctx, jobs)
             await bench.until_completed(ctx, len(bench.completed) + 1)
             expected = {name: bench.totals[name] - before[name] for name in bench.totals}
-            expected |= {
-                f"{name}_busy": bench.engines[engine].busy_cycles - before[engine.name]
-                for engine, name in ((LOAD, "load"), (STORE, "store"))
-            }
-            expected |= {"tag": submission.tag, "status": Status.OK, "engine": Engine.CONTROL, "reserved": 0, "descriptor": 0}
-            expected |= {f"{name}_wait": 0 for name in ("load", "compute", "store")}
+            expected |= {"tag": submission.tag, "status": Status.OK, "engine": Engine.CONTROL, "descriptor": 0, **bench.account}
             expected["cycles"] = bench.record_started[-1] - submission.doorbell - 1
             assert bench.record(submission) == expected
-            assert (expected["load_busy"], expected["store_busy"]) == (13, 17), "the bench itself"
             assert ctx.get(bench.command.cycles) == bench.last_beat - submission.doorbell, "the register counts the record too"
             await bench.step(ctx, 20)
 
@@ -83,17 +77,15 @@ def test_the_record_holds_every_field(config: ArrayConfig) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [(LOAD, COMPUTE), (COMPUTE, STORE), (STORE, LOAD), (STORE, COMPUTE), (COMPUTE, LOAD)], ids=lambda e: e.name
 )
-def test_a_descriptor_waits_for_its_token_and_the_wait_is_counted(first: Engine, second: Engine) -> None:
+def test_a_descriptor_waits_for_its_token(first: Engine, second: Engine) -> None:
     bench = CommandBench()
 
     async def play(ctx: Any) -> None:
         one, two = first.name.lower(), second.name.lower()
         record = await bench.run(ctx, [job(first, f"signal_{two}", cycles=60), job(second, f"wait_{one}", cycles=2)])
         began, followed = bench.engines[first].taken[0][0], bench.engines[second].taken[0][0]
+        assert record["status"] == Status.OK
         assert followed > began + 60
-        assert followed - began - 10 <= record[f"{two}_wait"] <= followed - began
-        others = [record[f"{engine.name.lower()}_wait"] for engine in ENGINES if engine != second]
-        assert (record["status"], others) == (Status.OK, [0, 0])
 
     bench.play(play)
 

@@ -29,13 +29,14 @@ def default() -> Iterator[Device]:
 
 
 def differs(device: Device, rng: np.random.Generator, m: int, k: int, n: int, out: str) -> bool:
-    """Runs one GEMM with random operands; whether its result differs from the reference."""
+    """Runs one GEMM with random operands, whose cycle account must be balanced; whether its result differs from the reference."""
     spec = gemm_spec(m, k, n, out)
     a = rng.integers(-128, 128, (m, k), dtype=np.int8)
     b = rng.integers(-128, 128, (k, n), dtype=np.int8)
     expected = gemm_reference(spec, a, b)
     with device.place(a) as west, device.place(b) as north, device.place(np.full_like(expected, 0x55)) as result:
-        device.run(gemm_stream(m, k, n, out, device.config), [west, north, result])
+        completion = device.run(gemm_stream(m, k, n, out, device.config), [west, north, result])
+        assert sum(completion.account.values()) == completion.cycles
         return not np.array_equal(result.read(expected.dtype, expected.shape), expected)
 
 
