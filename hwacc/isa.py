@@ -259,10 +259,10 @@ OP_BY_CODE: dict[int, Op] = {op.code: op for op in OPS}
 OP_BY_NAME: dict[str, Op] = {op.name: op for op in OPS}
 
 ACCOUNT_RULE = (
-    "Each cycle of a submission is charged to exactly one cause, so the causes sum to its cycles. The question is why the array is not fed: "
-    "of the causes below the first one that applies is charged; from a fault on it is `completion`. *The array waits for LOAD* when the next "
-    "COMPUTE lacks a token of LOAD, whatever else it lacks; when no COMPUTE is there and the queue of LOAD is full, so that none can come; and when "
-    "END is next, COMPUTE has finished and LOAD has not. Each counts modulo 2³²."
+    "Each cycle of a submission is charged to exactly one cause, so the causes sum to its cycles. The question is why the array is not "
+    "fed: of the causes below the first one that applies is charged; from a fault on it is `completion`. *The array waits for LOAD* "
+    "when the next COMPUTE lacks a token of LOAD, whatever else it lacks; when no COMPUTE is there and the queue of LOAD is full, so "
+    "that none can come; and when END is next, COMPUTE has finished and LOAD has not. Each counts modulo 2³²."
 )
 """How to read :data:`CAUSES`."""
 

@@ -60,7 +60,8 @@ def gemm(
 ) -> None:
     """Multiply int8 matrices on the simulated RTL, check every element, and count cycles from doorbell to completion.
 
-    Exits with 1 if a result differs from the reference.
+    The cycles stand beside the least that any array of this size could take, and the cycle account says where each went. Exits with 1
+    if a result differs from the reference.
 
     \b
     Examples:
@@ -68,17 +69,18 @@ def gemm(
       hwacc bench gemm --shapes 256x256x256 --out i32 --memory-latency 100 --rows 8 --cols 8 --json
     """
     from hwacc.commands.gemm_bench import measure
+    from hwacc.commands.gemm_tables import show_results
     from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
 
     chosen = config.resolve()
     latency = DEFAULT_MEMORY_LATENCY if memory_latency is None else memory_latency
     with progress() as report:
         results = measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, report=report)
-    rows = [result.to_dict() for result in results]
     if as_json:
+        rows = [result.to_dict() for result in results]
         answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "results": rows})
     else:
-        _show(rows)
+        show_results(results)
     wrong = sum(result.mismatches for result in results)
     if wrong:
         raise HwaccError(f"{wrong} elements differ from the reference; seed {seed} repeats it")

@@ -16,6 +16,7 @@ from hwacc.config import ArrayConfig
 from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError
+from hwacc.limits import limit_cycles
 
 OUTPUTS = {"i8": "int8", "i32": "int32"}
 SPARE_BYTES = 2**20
@@ -28,19 +29,28 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Result:
-    """One GEMM: ``cycles`` from the doorbell to the completion record, ``mismatches`` elements that are not the reference's."""
+    """One GEMM.
+
+    ``cycles`` count from the doorbell to the completion record; ``limit_cycles`` is :func:`hwacc.limits.limit_cycles`, and
+    ``of_limit`` the bound's share of the cycles, 0 to 1. ``utilisation`` is the share of the array's peak, 0 to 1, that did useful
+    multiplications. ``mismatches`` are elements that are not the reference's. ``stalls`` is the cycle account, see
+    :data:`hwacc.isa.CAUSES`: it sums to ``cycles``.
+    """
 
     m: int
     k: int
     n: int
     cycles: int
+    limit_cycles: int
     bytes_read: int
     bytes_written: int
     mismatches: int
-    percent_of_peak: float
+    utilisation: float
+    of_limit: float
+    stalls: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, for JSON and tables."""
+        """The fields by name, for JSON."""
         return dict(vars(self))
 
 
@@ -77,15 +87,19 @@ def _measure(device: Device, shape: Shape, out: str, seed: int, report: Report) 
     a, b = _operands(shape, seed)
     expected = gemm_reference(gemm_spec(m, k, n, OUTPUTS[out]), a, b)
     completion, found = _multiply(device, shape, OUTPUTS[out], a, b, expected)
+    limit = limit_cycles(m, k, n, expected.itemsize, device.config)
     return Result(
         m=m,
         k=k,
         n=n,
         cycles=completion.cycles,
+        limit_cycles=limit,
         bytes_read=completion.bytes_read,
         bytes_written=completion.bytes_written,
         mismatches=int((found != expected).sum()),
-        percent_of_peak=100 * m * k * n / (completion.cycles * device.config.macs_per_cycle),
+        utilisation=m * k * n / (completion.cycles * device.config.macs_per_cycle),
+        of_limit=limit / completion.cycles,
+        stalls=completion.account,
     )
 
 

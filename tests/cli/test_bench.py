@@ -6,10 +6,12 @@ import json
 
 import pytest
 
-from hwacc import reference
+from hwacc import config, isa, reference
 from hwacc.commands import gemm_bench
+from hwacc.limits import limit_cycles
 from tests.cli.command import complaint, hwacc
 
+SMALL = config.TINY
 TINY = ("--rows", 4, "--cols", 4, "--spm-bytes", 16384, "--acc-bytes", 4096, "--channels", 64)
 
 
@@ -23,6 +25,21 @@ def test_gemm_reports_every_shape_without_mismatches(out: str, width: int) -> No
         assert row["cycles"] * 16 > row["m"] * row["k"] * row["n"]
         assert row["bytes_read"] >= row["m"] * row["k"] + row["k"] * row["n"]
         assert row["bytes_written"] == row["m"] * row["n"] * width
+        assert row["limit_cycles"] == limit_cycles(row["m"], row["k"], row["n"], width, SMALL) <= row["cycles"]
+        assert row["of_limit"] == row["limit_cycles"] / row["cycles"]
+        assert row["utilisation"] == row["m"] * row["k"] * row["n"] / 16 / row["cycles"]
+        assert list(row["stalls"]) == [cause.name for cause in isa.CAUSES]
+        assert sum(row["stalls"].values()) == row["cycles"]
+
+
+def test_gemm_shows_the_limit_and_where_the_cycles_went() -> None:
+    arguments = ("bench", "gemm", "--shapes", "9x5x7", *TINY)
+    row = json.loads(hwacc(*arguments, "--json").stdout)["results"][0]
+    shown = hwacc(*arguments).stdout
+    for value in (row["cycles"], row["limit_cycles"], row["stalls"]["load_latency"], row["stalls"]["descriptor_wait"]):
+        assert f" {value} " in shown
+    for name in row["stalls"]:
+        assert all(word in shown for word in name.split("_")), name
 
 
 def test_memory_latency_costs_cycles() -> None:

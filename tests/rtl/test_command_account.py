@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hwacc import isa
-from hwacc.isa import Engine, Status
+from hwacc.isa import Status
 from hwacc.rtl.dispatch import ENGINES
 from tests.rtl.command_bench import CommandBench, job
 
