@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hwacc.commands.bench_heatmap import heatmap
 from hwacc.commands.console import answer_json, new_table, progress, show_table
 from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
 from hwacc.errors import HwaccError
@@ -37,8 +38,12 @@ def command() -> None:
     \b
     Examples:
       hwacc bench gemm --shapes 512x512x512 --out i8
+      hwacc bench heatmap --k 64,256 --out i32 --output heatmap.png
       hwacc bench simulator --json
     """
+
+
+command.add_command(heatmap)
 
 
 @command.command("gemm")
@@ -75,7 +80,7 @@ def gemm(
     chosen = config.resolve()
     latency = DEFAULT_MEMORY_LATENCY if memory_latency is None else memory_latency
     with progress() as report:
-        results = measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, report=report)
+        results = list(measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, report=report))
     if as_json:
         rows = [result.to_dict() for result in results]
         answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "results": rows})

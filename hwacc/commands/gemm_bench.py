@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,25 @@ class Result:
 
 
 def measure(
-    shapes: Sequence[Shape], out: str, config: ArrayConfig, *, seed: int, memory_latency: int, trace: Path | None, report: Report
-) -> list[Result]:
-    """Runs each M×K×N on one simulated device; ``out`` is a key of :data:`OUTPUTS`."""
+    shapes: Sequence[Shape],
+    out: str,
+    config: ArrayConfig,
+    *,
+    seed: int,
+    memory_latency: int,
+    trace: Path | None = None,
+    report: Report,
+    report_shape: Report | None = None,
+) -> Iterator[Result]:
+    """Runs each M×K×N on one simulated device and yields what it took; ``out`` is a key of :data:`OUTPUTS`.
+
+    ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
+    """
     memory = _memory(shapes, out)
     with Device.open("sim", config, memory_bytes=memory, memory_latency=memory_latency, trace=trace, progress=report) as device:
-        return [_measure(device, shape, out, seed, report) for shape in shapes]
+        for shape in shapes:
+            (report_shape or report)("multiplying {}×{}×{}".format(*shape))
+            yield _measure(device, shape, out, seed)
 
 
 def simulation_speed(config: ArrayConfig, seconds: float, report: Report) -> float:
@@ -81,9 +94,8 @@ def simulation_speed(config: ArrayConfig, seconds: float, report: Report) -> flo
     return cycles / spent
 
 
-def _measure(device: Device, shape: Shape, out: str, seed: int, report: Report) -> Result:
+def _measure(device: Device, shape: Shape, out: str, seed: int) -> Result:
     m, k, n = shape
-    report(f"multiplying {m}×{k}×{n}")
     a, b = _operands(shape, seed)
     expected = gemm_reference(gemm_spec(m, k, n, OUTPUTS[out]), a, b)
     completion, found = _multiply(device, shape, OUTPUTS[out], a, b, expected)
