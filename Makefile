@@ -39,6 +39,10 @@ test: $(VENV)/.dev  ## run every test
 sim: $(VENV)/.dev  ## run the cocotb benches on Verilator
 	@$(BIN)/python -m hwacc.sim.bench
 
+bench: $(VENV)/.dev  ## measure the tables of docs/performance.md, which takes minutes
+	@$(BIN)/python -m hwacc.commands.bench_record
+	@$(BIN)/python -m hwacc.pages
+
 fuzz: $(VENV)/.dev  ## random streams on the model and the RTL: TIME=seconds, SEED=number
 	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED))
 
@@ -57,4 +61,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim fuzz mutants check docs clean
+.PHONY: help preflight venv demo test sim bench fuzz mutants check docs clean

@@ -65,15 +65,18 @@ def measure(
     report: Report,
     report_shape: Report | None = None,
 ) -> Iterator[Result]:
-    """Runs each M×K×N on one simulated device and yields what it took; ``out`` is a key of :data:`OUTPUTS`.
+    """Runs each M×K×N on a simulated device of its own, so that none depends on the one before, and yields what it took.
 
-    ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
+    ``out`` is a key of :data:`OUTPUTS`. A waveform holds all of them, on one device. ``report`` hears of the steps of a build,
+    ``report_shape`` (or else ``report``) of each product.
     """
     memory = _memory(shapes, out)
-    with Device.open("sim", config, memory_bytes=memory, memory_latency=memory_latency, trace=trace, progress=report) as device:
-        for shape in shapes:
-            (report_shape or report)("multiplying {}×{}×{}".format(*shape))
-            yield _measure(device, shape, out, seed)
+    groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]
+    for group in groups:
+        with Device.open("sim", config, memory_bytes=memory, memory_latency=memory_latency, trace=trace, progress=report) as device:
+            for shape in group:
+                (report_shape or report)("multiplying {}×{}×{}".format(*shape))
+                yield _measure(device, shape, out, seed)
 
 
 def simulation_speed(config: ArrayConfig, seconds: float, report: Report) -> float:

@@ -117,7 +117,7 @@ def test_numbers_of_another_setup_are_not_resumed(tmp_path: Path) -> None:
 
 def test_elements_that_are_wrong_are_told_and_the_numbers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(setup: Setup, shapes: list[Any], *rest: Any) -> Iterator[Point]:
-        yield from (Point(*shape, 100, 10, 2) for shape in shapes)
+        yield from (Point(m, k, n, 100, 10, 2) for m, k, n in shapes)
 
     monkeypatch.setattr(heatmap, "survey", wrong)
     outcome = hwacc("bench", "heatmap", *SHAPES, *CONFIG, "--json", tmp_path / "map.json")

@@ -1,0 +1,85 @@
+"""Measures what the tables of ``docs/performance.md`` show, into ``benchmarks/gemm.json``: ``make bench``.
+
+Cycles are deterministic, so the file is the same wherever it is made, until the hardware or the planner changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hwacc.commands.console import progress
+from hwacc.commands.gemm_bench import Report, Result, Shape, measure
+from hwacc.config import ArrayConfig
+from hwacc.performance import GEMM
+
+SEED = 0
+SHAPES: tuple[Shape, ...] = (
+    (16, 16, 16),
+    (32, 32, 32),
+    (64, 64, 64),
+    (128, 128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (1000, 37, 1021),
+    (1, 512, 512),
+    (197, 768, 768),
+    (49, 576, 160),
+    (784, 1152, 128),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One way to measure every shape; ``out`` and ``memory_latency`` as ``hwacc bench gemm`` has them."""
+
+    out: str = "i32"
+    memory_latency: int = 32
+    config: ArrayConfig = field(default_factory=ArrayConfig)
+
+
+RUNS: dict[str, Run] = {
+    "int32": Run(),
+    "int8": Run(out="i8"),
+    "latency 100": Run(memory_latency=100),
+    "8 bytes a cycle": Run(config=ArrayConfig(bus_bytes=8)),
+}
+
+
+def results(run: Run, shapes: Sequence[Shape], report: Report) -> list[Result]:
+    """Measures ``shapes``."""
+    return list(measure(shapes, run.out, run.config, seed=SEED, memory_latency=run.memory_latency, report=report))
+
+
+def main() -> None:
+    """Measures everything and writes the file; a line of it for each product."""
+    with progress() as report:
+        runs = {name: _entry(run, results(run, SHAPES, report)) for name, run in RUNS.items()}
+    GEMM.parent.mkdir(exist_ok=True)
+    GEMM.write_text(_text(runs))
+
+
+def _entry(run: Run, measured: Sequence[Result]) -> dict[str, Any]:
+    """One run with what was counted; shares follow from that."""
+    return {
+        "config": run.config.to_dict(),
+        "out": run.out,
+        "memory_latency": run.memory_latency,
+        "seed": SEED,
+        "results": [{name: value for name, value in result.to_dict().items() if not isinstance(value, float)} for result in measured],
+    }
+
+
+def _text(runs: dict[str, dict[str, Any]]) -> str:
+    blocks = []
+    for name, run in runs.items():
+        head = json.dumps({key: value for key, value in run.items() if key != "results"})[:-1]
+        lines = ",\n".join(f"  {json.dumps(result)}" for result in run["results"])
+        blocks.append(f'{json.dumps(name)}: {head}, "results": [\n{lines}\n]}}')
+    return "{\n" + ",\n".join(blocks) + "\n}\n"
+
+
+if __name__ == "__main__":
+    main()

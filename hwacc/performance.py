@@ -1,0 +1,114 @@
+"""The tables of ``docs/performance.md``, from what ``make bench`` has measured.
+
+The page is text with marked places: ``<!-- table: NAME -->`` and what follows it up to ``<!-- end -->`` is generated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwacc import isa
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+GEMM = BENCHMARKS / "gemm.json"
+"""What was measured: see :mod:`hwacc.commands.bench_record`."""
+BEFORE = BENCHMARKS / "before.json"
+"""The same, measured when the cycle account came."""
+PEER = BENCHMARKS / "peer.json"
+
+GOAL_SHARE, GOAL_CYCLES = 1.02, 150
+"""The goal: the bound, and a little for what only an ideal memory spares."""
+ACCOUNTED = ("64×64×64", "1×512×512", "49×576×160")
+
+Rows = dict[str, dict[str, Any]]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def filled(text: str) -> str:
+    """The page with its tables made anew."""
+
+    def fill(place: re.Match[str]) -> str:
+        return f"{place[1]}\n\n{TABLES[place[2]]()}\n\n{place[3]}"
+
+    return re.sub(r"(<!-- table: (\w+) -->).*?(<!-- end -->)", fill, text, flags=re.DOTALL)
+
+
+def run(name: str, file: Path = GEMM) -> Rows:
+    """Results of one run by shape, ``M×K×N``, each with ``peak``, its cycles at the array's peak."""
+    measured = json.loads(file.read_text())[name]
+    cells = measured["config"]["rows"] * measured["config"]["cols"]
+    return {f"{row['m']}×{row['k']}×{row['n']}": {**row, "peak": row["m"] * row["k"] * row["n"] / cells} for row in measured["results"]}
+
+
+def _cycles() -> str:
+    peer = json.loads(PEER.read_text())["cycles"]
+    rows = []
+    for shape, row in run("int32").items():
+        goal = round(GOAL_SHARE * row["limit_cycles"]) + GOAL_CYCLES
+        small = run("int8")[shape]
+        rows.append(
+            (
+                shape,
+                _number(row["limit_cycles"]),
+                _number(peer[shape]),
+                _number(goal),
+                f"**{_number(row['cycles'])}**",
+                _percent(row["limit_cycles"], row["cycles"]),
+                _percent(row["peak"], row["cycles"]),
+                _number(small["limit_cycles"]),
+                f"**{_number(small['cycles'])}**",
+                _percent(small["limit_cycles"], small["cycles"]),
+            )
+        )
+    head = ("M×K×N", "bound", "best open peer", "goal", "HWACC", "of bound", "of peak", "bound, int8", "HWACC, int8", "of bound, int8")
+    return table(head, rows)
+
+
+def _memory() -> str:
+    far, narrow = run("latency 100"), run("8 bytes a cycle")
+    rows = []
+    for shape, row in run("int32").items():
+        rows.append(
+            (
+                shape,
+                _number(row["cycles"]),
+                _number(far[shape]["cycles"]),
+                f"{far[shape]['cycles'] - row['cycles']:+}",
+                _number(narrow[shape]["limit_cycles"]),
+                _number(narrow[shape]["cycles"]),
+                _percent(narrow[shape]["limit_cycles"], narrow[shape]["cycles"]),
+            )
+        )
+    return table(("M×K×N", "latency 32", "latency 100", "difference", "bound at 8 B/cycle", "8 B/cycle", "of bound"), rows)
+
+
+def _account() -> str:
+    """Causes down, shapes across, each before and now."""
+    before, now = run("int32", BEFORE), run("int32")
+    head = ["cause", *(f"{shape}, {when}" for shape in ACCOUNTED for when in ("before", "now"))]
+    pairs = [rows[shape] for shape in ACCOUNTED for rows in (before, now)]
+    lines = [[f"`{cause.name}`", *(_number(row["stalls"][cause.name]) for row in pairs)] for cause in isa.CAUSES]
+    lines.append(["**cycles**", *(f"**{_number(row['cycles'])}**" for row in pairs)])
+    lines.append(["bound", *(_number(row["limit_cycles"]) for row in pairs)])
+    return table(head, lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {"cycles": _cycles, "memory": _memory, "account": _account}
+
+
+def _number(value: int) -> str:
+    return f"{value:,}".replace(",", " ")
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %"
