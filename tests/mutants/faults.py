@@ -96,6 +96,19 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("fetch", "does not wrap round the ring", "((asked & mask) <<", "(asked <<"),
     Fault("command", "ends while results are on their way", "any_busy | ~all_stopped | accepted, 0,", "~all_stopped | accepted, 0,"),
+    Fault("command", "counts the cycles of the record twice", 'counts = started & ~fsm.ongoing("RECORD")', "counts = started"),
+    Fault(
+        "account",
+        "forgets the cycles in which a full queue holds up the dispatch",
+        "with m.Elif(compute_waits | dispatch_waits):",
+        "with m.Elif(compute_waits):",
+    ),
+    Fault(
+        "account",
+        "blames a token while COMPUTE is at work",
+        "with m.Elif(self.executing):",
+        "with m.Elif(self.executing & ~compute_waits):",
+    ),
     Fault("arbiter", "gives the fetcher's beats to LOAD", "axi.rvalid & (axi.rid == number)", "axi.rvalid & (axi.rid <= number)"),
     Fault(
         "registers",

@@ -1,0 +1,52 @@
+"""The cycle account of whole products: what is charged is what the descriptors and the memory make of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwacc import isa
+from hwacc.compiler.emit.gemm import gemm_stream
+from hwacc.config import TINY
+from hwacc.driver.completion import Completion
+from hwacc.driver.device import Device
+from hwacc.isa import Dataflow
+from hwacc.stream import Stream
+
+MEMORY_BYTES = 2**20
+SHAPES = [(4, 4, 4), (9, 5, 7), (33, 64, 6), (1, 100, 50), (40, 30, 50)]
+
+
+def multiply(stream: Stream, latency: int) -> Completion:
+    """Runs ``stream`` on a fresh device; the operands do not matter."""
+    with Device.open("sim", TINY, memory_bytes=MEMORY_BYTES, memory_latency=latency) as device:
+        return device.run(stream, [device.place(np.ones(slot.size, np.uint8)) for slot in stream.slots])
+
+
+def fed_cycles(work: isa.Descriptor) -> int:
+    """Cycles in which the tiles of a COMPUTE are fed, as :data:`hwacc.isa.COMPUTE` has them."""
+    rows, cols, word = TINY.rows, TINY.cols, TINY.word_bytes
+    column_tiles = -(-work["n"] // cols)
+    if work["dataflow"] == Dataflow.WEIGHT_STATIONARY:
+        streamed = work["m"] if work["west_k_contiguous"] else -(-work["m"] // word) * word
+        return column_tiles * -(-work["k"] // rows) * max(streamed, rows, cols, 4)
+    in_words = work["west_k_contiguous"] or work["north_k_contiguous"]
+    return -(-work["m"] // rows) * column_tiles * max(-(-work["k"] // word) * word if in_words else work["k"], rows)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_array_is_charged_for_the_tiles_of_the_descriptors_and_no_more(shape: tuple[int, int, int]) -> None:
+    stream = gemm_stream(*shape, "int8", TINY)
+    account = multiply(stream, 32).account
+    assert account["array_busy"] == sum(fed_cycles(work) for work in stream.descriptors if work.op is isa.COMPUTE)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_longer_latency_is_charged_to_what_waits_for_memory(shape: tuple[int, int, int]) -> None:
+    stream = gemm_stream(*shape, "int8", TINY)
+    near, far = multiply(stream, 40), multiply(stream, 90)
+    more = {name: far.account[name] - near.account[name] for name in near.account}
+    assert sum(more.values()) == far.cycles - near.cycles
+    assert all(40 <= more[name] <= 60 for name in ("descriptor_wait", "load_latency", "writeback")), more
+    assert more["array_busy"] == more["completion"] == 0
+    assert max(abs(more[name]) for name in ("fill_drain", "store_wait", "load_bandwidth")) <= 10
