@@ -144,7 +144,7 @@ class _Files:
         if self._to_stdout:
             say(found.to_json().rstrip())
         else:
-            _summary(found, k)
+            _summary(found, m, k, n)
         if self._data:
             write_text(self._data, found.to_json())
             note(f"hwacc: wrote {self._data}")
@@ -153,7 +153,7 @@ class _Files:
             note(f"hwacc: wrote {self._picture}")
 
 
-def _summary(found: Heatmap, k: list[int]) -> None:
+def _summary(found: Heatmap, m: list[int], k: list[int], n: list[int]) -> None:
     """For each K: how much of the bound is reached, where least, and where most cycles are lost, with their main cause."""
     from hwacc.commands.heatmap import Point, longest, worst
 
@@ -163,7 +163,7 @@ def _summary(found: Heatmap, k: list[int]) -> None:
     numbers = ("K", "shapes", "median of limit", "least", "most above limit")
     table = new_table(*numbers[:4], "at M×N, mainly", numbers[4], "at M×N, mainly ", right=numbers)
     for depth in k:
-        points = found.slice(depth)
+        points = found.slice(depth, m, n)
         if points:
             low, far = worst(points), longest(points)
             shares = (percent(median(point.of_limit for point in points), 1), percent(low.of_limit, 1))

@@ -76,9 +76,9 @@ class Heatmap:
     setup: Setup
     points: dict[Shape, Point] = field(default_factory=dict)
 
-    def slice(self, k: int) -> list[Point]:
-        """What is known for this K."""
-        return [point for point in self.points.values() if point.k == k]
+    def slice(self, k: int, m: Sequence[int], n: Sequence[int]) -> list[Point]:
+        """What is known for this K and these M and N."""
+        return [self.points[rows, k, columns] for rows in m for columns in n if (rows, k, columns) in self.points]
 
     def to_json(self) -> str:
         """Everything as text; inverse of :func:`load`."""

@@ -22,6 +22,8 @@ FORMATS = (".png", ".svg", ".pdf")
 COLUMNS = 2
 """Panels beside each other."""
 CELL_INCHES = 0.42
+PANEL_INCHES = 4.6
+"""Least width of a panel: that of its title."""
 DARK_BELOW = 0.55
 """Shares below which a cell is so dark that its number has to be white."""
 
@@ -40,17 +42,18 @@ def draw(heatmap: Heatmap, m: Sequence[int], k: Sequence[int], n: Sequence[int],
 
     across = min(COLUMNS, len(k))
     down = math.ceil(len(k) / across)
-    size = (across * (len(n) * CELL_INCHES + 1.2) + 1.2, down * (len(m) * CELL_INCHES + 1.3) + 0.7)
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    width = across * max(len(n) * CELL_INCHES + 1.2, PANEL_INCHES) + 1.2
+    figure = Figure(figsize=(width, down * (len(m) * CELL_INCHES + 1.3) + 1.0), dpi=110, layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axes, depth in zip(panels, k):
-        image = _panel(axes, heatmap.slice(depth), m, n)
-        axes.set_title(_title(depth, heatmap.slice(depth)), fontsize=10)
+        points = heatmap.slice(depth, m, n)
+        image = _panel(axes, points, m, n)
+        axes.set_title(_title(depth, points), fontsize=10)
     for axes in panels[len(k) :]:
         axes.set_visible(False)
-    bar = figure.colorbar(image, ax=list(panels), label="bound / cycles (%)", fraction=0.03, pad=0.02)
+    bar = figure.colorbar(image, ax=list(panels), label="bound / cycles (%)", fraction=0.04, pad=0.02, aspect=30)
     bar.set_ticks([0, 0.2, 0.4, 0.6, 0.8, 1], labels=["0", "20", "40", "60", "80", "100"])
-    figure.suptitle(_heading(heatmap), fontsize=12)
+    figure.suptitle(_heading(heatmap), fontsize=11)
     try:
         figure.savefig(path)
     except OSError as error:
@@ -61,8 +64,7 @@ def _panel(axes: Axes, points: Sequence[Point], m: Sequence[int], n: Sequence[in
     """One K: a cell for each M and N with its percentage, the worst one framed."""
     shares: NDArray[np.float64] = np.full((len(m), len(n)), np.nan)
     for point in points:
-        if point.m in m and point.n in n:
-            shares[m.index(point.m), n.index(point.n)] = point.of_limit
+        shares[m.index(point.m), n.index(point.n)] = point.of_limit
     axes.set_facecolor("lightgrey")
     image = axes.imshow(shares, cmap="viridis", vmin=0, vmax=1, origin="lower", aspect="auto")
     axes.set_xticks(range(len(n)), [str(size) for size in n], rotation=90 if max(n) > 99 else 0, fontsize=8)
@@ -82,9 +84,8 @@ def _panel(axes: Axes, points: Sequence[Point], m: Sequence[int], n: Sequence[in
 def _frame(axes: Axes, point: Point, m: Sequence[int], n: Sequence[int], colour: str) -> None:
     from matplotlib.patches import Rectangle
 
-    if point.m in m and point.n in n:
-        corner = (n.index(point.n) - 0.5, m.index(point.m) - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=colour, linewidth=2.5, clip_on=False, zorder=3))
+    corner = (n.index(point.n) - 0.5, m.index(point.m) - 0.5)
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=colour, linewidth=2.5, clip_on=False, zorder=3))
 
 
 def _title(k: int, points: Sequence[Point]) -> str:
@@ -100,4 +101,4 @@ def _title(k: int, points: Sequence[Point]) -> str:
 def _heading(heatmap: Heatmap) -> str:
     setup, config = heatmap.setup, heatmap.setup.config
     kind = "estimated by the planner" if setup.estimate else f"measured on the RTL, memory latency {setup.memory_latency} cycles"
-    return f"Cycles against the bound, {config.rows}×{config.cols} array, {config.bus_bytes} bytes a cycle, {setup.out} out, {kind}"
+    return f"Cycles against the bound, {kind}\n{config.rows}×{config.cols} array, {config.bus_bytes} bytes a cycle, {setup.out} out"
