@@ -60,19 +60,19 @@ class ArrayConfig:
             raise ConfigError(f"address_bits must be from 20 to 40, not {self.address_bits!r}")
 
     @property
-    def word_bytes(self) -> int:
-        """Bytes of one scratchpad word: feeds every row or column, and takes a whole beat."""
-        return max(self.rows, self.cols, self.bus_bytes)
+    def west_window(self) -> int:
+        """Bytes that COMPUTE reads from the west operand buffer a cycle: twice what a row of the array takes until it is served again."""
+        return 2 * self.rows
+
+    @property
+    def north_window(self) -> int:
+        """Bytes that COMPUTE reads from the north operand buffer a cycle: likewise, or a column's weights."""
+        return max(2 * self.cols, self.rows)
 
     @property
     def operand_bytes(self) -> int:
         """Bytes of each of the two operand buffers."""
         return self.spm_bytes // 2
-
-    @property
-    def operand_words(self) -> int:
-        """Words of each of the two operand buffers."""
-        return self.operand_bytes // self.word_bytes
 
     @property
     def acc_word_bytes(self) -> int:

@@ -54,10 +54,10 @@ def accesses(descriptor: isa.Descriptor, config: ArrayConfig) -> list[Access]:
     return maker(descriptor, config) if maker is not None else []
 
 
-def touched(descriptor: isa.Descriptor, access: Access, config: ArrayConfig) -> NDArray[np.int64] | None:
+def touched(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
     """The bytes of one of its accesses, sorted; None if these are all bytes of the interval, or too many to list."""
     if descriptor.op is isa.COMPUTE:
-        return _panel_bytes(descriptor, access, config)
+        return _panel_bytes(descriptor, access)
     if descriptor.op is isa.STORE:
         return _rows_bytes(descriptor) if access.space == MEMORY else None
     return _runs_bytes(descriptor, access)
@@ -149,23 +149,21 @@ def _row_extent(d: isa.Descriptor) -> tuple[int, int] | None:
 
 def _compute(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:
     tiles, word = column_tiles(d["n"], config), config.acc_word_bytes
-    found = [_panel(d, config, "west", d["m"], isa.Target.WEST), _panel(d, config, "north", d["n"], isa.Target.NORTH)]
+    found = [_panel(d, "west", d["m"], isa.Target.WEST), _panel(d, "north", d["n"], isa.Target.NORTH)]
     found.append(Access(isa.Target.ACCUMULATOR, d["acc"] * word, (d["acc"] + d["m"] * tiles) * word, True, Moment.DONE))
     if d["addend"] == isa.Addend.BIAS:
         found.append(Access(isa.Target.ACCUMULATOR, d["bias"] * word, (d["bias"] + tiles) * word, False, Moment.DONE))
     return found
 
 
-def _panel(d: isa.Descriptor, config: ArrayConfig, side: str, size: int, space: int) -> Access:
-    lines, words = _lines(d, config, side, size)
-    end = d[side] + (lines - 1) * d[f"{side}_stride"] + words
-    return Access(space, d[side] * config.word_bytes, end * config.word_bytes, False, Moment.READ)
+def _panel(d: isa.Descriptor, side: str, size: int, space: int) -> Access:
+    lines, length = _lines(d, side, size)
+    return Access(space, d[side], d[side] + (lines - 1) * d[f"{side}_stride"] + length, False, Moment.READ)
 
 
-def _lines(d: isa.Descriptor, config: ArrayConfig, side: str, size: int) -> tuple[int, int]:
-    """Lines of a panel, and words of a line."""
-    lines, length = (size, d["k"]) if d[f"{side}_k_contiguous"] else (d["k"], size)
-    return lines, -(-length // config.word_bytes)
+def _lines(d: isa.Descriptor, side: str, size: int) -> tuple[int, int]:
+    """Lines of a panel, and bytes of a line."""
+    return (size, d["k"]) if d[f"{side}_k_contiguous"] else (d["k"], size)
 
 
 def _store(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:
@@ -200,14 +198,14 @@ def _listed(starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     return np.unique(starts[:, None] + np.arange(length, dtype=np.int64))
 
 
-def _panel_bytes(d: isa.Descriptor, access: Access, config: ArrayConfig) -> NDArray[np.int64] | None:
+def _panel_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
     if access.space == isa.Target.ACCUMULATOR:
         return None
     side, size = ("west", d["m"]) if access.space == isa.Target.WEST else ("north", d["n"])
-    lines, words = _lines(d, config, side, size)
+    lines, length = _lines(d, side, size)
     if lines > MOST_RUNS:
         return None
-    return _listed(access.low + _offsets([lines], [d[f"{side}_stride"] * config.word_bytes]), words * config.word_bytes)
+    return _listed(access.low + _offsets([lines], [d[f"{side}_stride"]]), length)
 
 
 def _rows_bytes(d: isa.Descriptor) -> NDArray[np.int64] | None:

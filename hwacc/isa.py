@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from hwacc.errors import EncodingError
 
-VERSION = 1
+VERSION = 2
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
 ADDRESS_BITS = 40
@@ -195,21 +195,19 @@ COMPUTE = Op(
     Engine.COMPUTE,
     "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
     "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
-    "held either with k contiguous (a line for "
-    "each row of the west or column of the north panel) or across (a line for each step of k). Tokens to LOAD are pushed when the operands "
-    "have been read, tokens to STORE when the last result is in the accumulator. The dataflow changes neither result nor layout, but the "
-    "cycles. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, rows)`, with k rounded up to words where an operand is "
-    "k-contiguous. Weight-stationary: `2 + w + ceil(n / cols) * ceil(k / rows) * max(m, w)` with `w = max(rows, cols, 4)`, and m rounded "
-    "up to words where the west panel is held across; the accumulator carries the sums, so a result word is written "
+    "held either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of "
+    "k); lines need no alignment. Tokens to LOAD are pushed when the operands have been read, tokens to STORE when the last result is in the accumulator. The dataflow changes neither result nor layout, but the "
+    "cycles, with `w = max(rows, cols, 4)`. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, w)`. Weight-stationary: "
+    "`2 + w + ceil(n / cols) * ceil(k / rows) * max(m, w)`; the accumulator carries the sums, so a result word is written "
     "`ceil(k / rows)` times.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),
         Field("k", 16, "Length of the reduction; at least 1."),
-        Field("west", 16, "First word of the west panel."),
-        Field("west_stride", 16, "Words from one line of the west panel to the next."),
-        Field("north", 16, "First word of the north panel."),
-        Field("north_stride", 16, "Words from one line of the north panel to the next."),
+        Field("west", 20, "First byte of the west panel."),
+        Field("west_stride", 20, "Bytes from one line of the west panel to the next."),
+        Field("north", 20, "First byte of the north panel."),
+        Field("north_stride", 20, "Bytes from one line of the north panel to the next."),
         Field("acc", 16, "First accumulator word of the result."),
         Field("bias", 16, "First accumulator word of the bias; word t holds the bias of column tile t."),
         Field("addend", 2, "0 nothing, 1 what the accumulator holds, 2 the bias, one for each column."),

@@ -117,7 +117,7 @@ class _Order:
     def _share_bytes(self, index: int, access: Access, number: int, theirs: Access) -> bool:
         """Whether two accesses with overlapping intervals really meet: strides may leave gaps for one another."""
         mine, others = (
-            np.arange(a.low, a.high) if (listed := touched(self.stream.descriptors[i], a, self.config)) is None else listed
+            np.arange(a.low, a.high) if (listed := touched(self.stream.descriptors[i], a)) is None else listed
             for i, a in ((index, access), (number, theirs))
         )
         return bool(np.intersect1d(mine, others, assume_unique=True).size)

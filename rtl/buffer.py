@@ -1,13 +1,14 @@
 """On-chip buffers that LOAD fills: operands of the array, parameters of the requantiser."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
-from hwacc.rtl.interfaces import local_write_port
+from hwacc.rtl.delay import delayed
+from hwacc.rtl.interfaces import BYTE_LANES_LATENCY, local_write_port
 
 SHIFT_BITS = 6
 
@@ -23,8 +24,8 @@ class ByteLanes(wiring.Component):
     Every byte lane is a memory with a write address of its own, so a beat that spans two words takes one cycle and nothing
     is remembered between beats. Lanes that are not in ``used`` keep nothing and read as 0.
 
-    Latency: ``data`` shows the word at ``address`` two cycles later (block memory and its output register). A write is seen
-    by a read in any later cycle. ``write`` is always ready.
+    Latency: ``data`` shows the word at ``address`` :data:`BYTE_LANES_LATENCY` cycles later (block memory and its output register);
+    the lanes in ``ahead`` show the next word. A write is seen by a read in any later cycle. ``write`` is always ready.
 
     Not handled: a read of a word in the cycle of its write gives old or new bytes; addresses outside the buffer wrap.
     """
@@ -35,7 +36,8 @@ class ByteLanes(wiring.Component):
         self.word_bytes = word_bytes
         self.bus_bytes = config.bus_bytes
         self.used = frozenset(range(word_bytes)) if used is None else used
-        super().__init__({"write": In(local_write_port(config)), "address": In(exact_log2(words)), "data": Out(word_bytes * 8)})
+        reads = {"address": In(exact_log2(words)), "ahead": In(word_bytes), "data": Out(word_bytes * 8)}
+        super().__init__({"write": In(local_write_port(config)), **reads})
 
     def elaborate(self, platform):
         m = Module()
@@ -63,20 +65,43 @@ class ByteLanes(wiring.Component):
             write.addr.eq(beat[slot_bits:]),
             write.data.eq(self.write.payload.data.word_select(source, 8)),
             write.en.eq(self.write.valid & self.write.payload.mask[source] & (beat[:slot_bits] == slot)),
-            read.addr.eq(self.address),
+            read.addr.eq(Mux(self.ahead[lane], self.address + 1, self.address)),
             self.data.word_select(lane, 8).eq(output),
         ]
         m.d.sync += output.eq(read.data)
 
 
-class OperandBuffer(ByteLanes):
-    """Half of the scratchpad: ``operand_words`` words, each as wide as the array's larger side or the bus.
+class OperandBuffer(wiring.Component):
+    """Half of the scratchpad: ``operand_bytes``, of which a ``window`` from any byte on is read in a cycle.
 
-    Latency, handshake and limits are those of :class:`ByteLanes`; the latency is ``OPERAND_READ_LATENCY``.
+    Latency: ``data`` shows the bytes from ``address`` on :data:`OPERAND_READ_LATENCY` cycles later: one more than
+    :class:`ByteLanes`, after which they are rotated into their places. Handshake and limits are those of :class:`ByteLanes`.
     """
 
-    def __init__(self, config: ArrayConfig):
-        super().__init__(words=config.operand_words, word_bytes=config.word_bytes, config=config)
+    def __init__(self, config: ArrayConfig, *, window: int):
+        self.config = config
+        self.window = window
+        reads = {"address": In(exact_log2(config.operand_bytes)), "data": Out(window * 8)}
+        super().__init__({"write": In(local_write_port(config)), **reads})
+
+    def elaborate(self, platform):
+        m = Module()
+        width = max(self.window, self.config.bus_bytes)
+        words = self.config.operand_bytes // width
+        m.submodules.lanes = lanes = ByteLanes(words=words, word_bytes=width, config=self.config)
+        wiring.connect(m, wiring.flipped(self.write), lanes.write)
+        offset = self.address[: exact_log2(width)]
+        m.d.comb += [lanes.address.eq(self.address[exact_log2(width) :]), lanes.ahead.eq(Cat(lane < offset for lane in range(width)))]
+        rotation = delayed(m, offset, BYTE_LANES_LATENCY, name="rotation")
+        rotated = lanes.data
+        for bit, by in enumerate(rotation):
+            stage = Signal(width * 8, name=f"rotated{bit}")
+            m.d.comb += stage.eq(Mux(by, rotated.rotate_right(8 << bit), rotated))
+            rotated = stage
+        data = Signal(self.window * 8, reset_less=True)
+        m.d.sync += data.eq(rotated)
+        m.d.comb += self.data.eq(data)
+        return m
 
 
 class ParameterBuffer(wiring.Component):

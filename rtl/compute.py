@@ -25,20 +25,17 @@ ISSUE_TO_ARRAY = OPERAND_READ_LATENCY + 1
 class ComputeEngine(wiring.Component):
     """Executes COMPUTE descriptors: walks the tiles of a panel, feeds the array and drains it.
 
-    Output-stationary, a tile takes k cycles, or k rounded up to a word where an operand is k-contiguous, and at least
-    ``rows``; row tiles are walked inside column tiles. The result's last word is written ``rows + cols + rows + 3`` cycles after the
-    last step.
+    Output-stationary, a tile takes k cycles; row tiles are walked inside column tiles. The result's last word is written
+    ``rows + cols + rows + 4`` cycles after the last step. Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows
+    stream through it: m cycles. Slices of k are walked inside column tiles; from the second on they add to what the accumulator holds.
 
-    Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows stream through it: m cycles, or m rounded up to a
-    word where the west panel is held across, and at least :func:`hwacc.rtl.weights.weight_cycles`. Slices of k are walked inside
-    column tiles; from the second on they add to what the accumulator holds.
-
-    Tiles of a descriptor follow without a gap; between descriptors there are two cycles, and :func:`hwacc.rtl.weights.weight_cycles`
-    before the first weight-stationary tile. Where the dataflow changes, the array runs empty in between. After reset and
-    after abort, ``word_bytes`` + 1 cycles pass before the first descriptor is taken.
+    A tile takes at least :func:`hwacc.rtl.weights.weight_cycles`: the sums of the tile before leave in that time, or the weights of
+    the next one enter, and each lane can be served once. Tiles of a descriptor follow without a gap; between descriptors there are
+    two cycles, and the weights of the first tile come before it. Where the dataflow changes, the array runs empty in between. After
+    reset and after abort, the feeders and the array are flushed before the first descriptor is taken.
 
     west_address, west_word, north_address, north_word
-        Reads of the operand buffers, :data:`OPERAND_READ_LATENCY` cycles.
+        Reads of the operand buffers: a window of bytes from any byte on, :data:`OPERAND_READ_LATENCY` cycles.
     drain, row
         To the accumulator.
     array_busy
@@ -51,10 +48,10 @@ class ComputeEngine(wiring.Component):
         super().__init__(
             {
                 **engine_members(isa.COMPUTE, "load", "store"),
-                "west_address": Out(ceil_log2(config.operand_words)),
-                "west_word": In(config.word_bytes * 8),
-                "north_address": Out(ceil_log2(config.operand_words)),
-                "north_word": In(config.word_bytes * 8),
+                "west_address": Out(ceil_log2(config.operand_bytes)),
+                "west_word": In(config.west_window * 8),
+                "north_address": Out(ceil_log2(config.operand_bytes)),
+                "north_word": In(config.north_window * 8),
                 "drain": Out(drain_layout()),
                 "row": Out(ArrayLayout(signed(32), config.cols)),
                 "array_busy": Out(1),
@@ -90,12 +87,8 @@ class ComputeEngine(wiring.Component):
 
         # What the descriptor comes to, known one cycle after it is taken.
         column_tiles = Signal(16, reset_less=True)
-        period = Signal(17, reset_less=True)
+        period = Signal(16, reset_less=True)
         length = Mux(work.dataflow, work.m, work.k)  # what streams
-        in_words = Mux(work.dataflow, ~work.west_k_contiguous, work.west_k_contiguous | work.north_k_contiguous)
-        words = (length + config.word_bytes - 1) >> ceil_log2(config.word_bytes)
-        steps = Mux(in_words, words << ceil_log2(config.word_bytes), length)
-        least = Mux(work.dataflow, weight_cycles(config), config.rows)
         bad_field = (work.m == 0) | (work.n == 0) | (work.k == 0) | (work.addend > isa.Addend.BIAS)
 
         cycle = Signal(17, reset_less=True)  # in the tile
@@ -110,7 +103,7 @@ class ComputeEngine(wiring.Component):
         feeding = Signal()
         weights_in = cycle == weight_cycles(config)
 
-        flush_cycles = config.word_bytes + config.rows + config.cols  # the way through a feeder and the array
+        flush_cycles = max(config.west_window, config.north_window) + config.rows + config.cols  # the way through a feeder and the array
         flush = Signal(range(flush_cycles + 1), init=flush_cycles)
         flushed = Signal()
         with m.FSM(init="FLUSH") as fsm:
@@ -133,7 +126,7 @@ class ComputeEngine(wiring.Component):
             with m.State("PREPARE"):
                 m.d.sync += [
                     column_tiles.eq((work.n + config.cols - 1) >> ceil_log2(config.cols)),
-                    period.eq(Mux(steps < least, least, steps)),
+                    period.eq(Mux(length < weight_cycles(config), weight_cycles(config), length)),
                     inner_left.eq(Mux(stationary, work.k, work.m)),
                     first_inner.eq(1),
                     columns_left.eq(work.n),
@@ -238,14 +231,15 @@ class ComputeEngine(wiring.Component):
 
     def _lines(self, m, work, side, lanes):
         """The walker of one operand."""
-        walker = m.submodules[f"{side}_lines"] = LineWalker(lanes=lanes, word_bytes=self.config.word_bytes)
+        walker = m.submodules[f"{side}_lines"] = LineWalker(lanes=lanes)
         m.d.comb += [walker.base.eq(work[side]), walker.stride.eq(work[f"{side}_stride"])]
         return walker
 
     def _feed(self, m, side, lanes, walker, out, weights=None, stationary=None):
         """The feeder of one operand, behind its walker, or ``weights`` where these stay; returns whether it reads beyond the buffer."""
         config = self.config
-        feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=config.word_bytes, slice_bytes=config.rows)
+        window = len(getattr(self, f"{side}_word")) // 8
+        feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=window, slice_bytes=config.rows)
 
         def now(name):
             own = getattr(walker, name)
@@ -257,14 +251,13 @@ class ComputeEngine(wiring.Component):
             out.eq(feeder.out),
         ]
         if weights is not None:
-            part = delayed(m, weights.slice, OPERAND_READ_LATENCY, name=f"{side}_slice")
-            m.d.comb += [feeder.backwards.eq(stationary), feeder.slice.eq(part)]
-        for name in ("lane", "tail", "group"):
+            m.d.comb += feeder.backwards.eq(stationary)
+        for name in ("lane", "count"):
             m.d.comb += getattr(feeder, name).eq(delayed(m, now(name), OPERAND_READ_LATENCY, name=f"{side}_{name}"))
         for source, sink in (("load", "load"), ("take", "step")):
             line = delayed(m, now(source), OPERAND_READ_LATENCY, name=f"{side}_{source}", reset_less=False)
             m.d.comb += getattr(feeder, sink).eq(line)
-        return (now("load") | now("take")) & (now("address") >= config.operand_words)
+        return (now("load") | now("take")) & (now("address") + now("count") > config.operand_bytes)
 
     def _fault(self, m, status, index):
         m.d.comb += [self.fault_valid.eq(1), self.fault.status.eq(status), self.fault.index.eq(index)]

@@ -1,4 +1,4 @@
-"""The operand feeder: scratchpad words in, skewed lanes out."""
+"""The operand feeder: bytes of an operand buffer in, skewed lanes out."""
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -10,36 +10,33 @@ from amaranth.utils import ceil_log2
 class Feeder(wiring.Component):
     """One shift register of ``word_bytes`` for each of ``lanes`` lanes; a byte leaves each lane every cycle.
 
-    Two ways of filling, for the two layouts of an operand:
+    Of a word, only the first ``count`` bytes are taken; the others count as zeros. Two ways of filling, for the two
+    layouts of an operand:
 
     load
-        k contiguous: the word holds ``word_bytes`` steps of lane ``lane`` and replaces its register.
-        Loading lane i+1 one cycle after lane i is exactly the systolic skew. Bytes from ``tail`` on are zeroed
-        (``tail`` 0: none). With ``backwards``, only part ``slice`` of the word counts, ``slice_bytes`` long, its last byte first.
+        k contiguous: the word holds successive steps of lane ``lane`` and replaces its register. Loading lane i+1 one cycle after
+        lane i is exactly the systolic skew. With ``backwards``, the first ``slice_bytes`` bytes count, the last one first.
     step
-        across: the word holds one step of every lane, at byte ``group * lanes``; the byte of lane i enters at
-        position i and leaves i cycles later.
+        across: the word holds one step of every lane; the byte of lane i enters at position i and leaves i cycles later.
 
     What is loaded or stepped in a cycle reaches the outputs one cycle later. Without either, zeros
     move in. ``load`` and ``step`` together are not handled.
     """
 
     def __init__(self, *, lanes: int, word_bytes: int, slice_bytes: int | None = None):
-        if lanes > word_bytes:
-            raise ValueError(f"{lanes} lanes do not fit in words of {word_bytes} bytes")
+        self.slice_bytes = slice_bytes or word_bytes
+        if max(lanes, self.slice_bytes) > word_bytes:
+            raise ValueError(f"{max(lanes, self.slice_bytes)} bytes do not fit in words of {word_bytes}")
         self.lanes = lanes
         self.word_bytes = word_bytes
-        self.slice_bytes = slice_bytes or word_bytes
         super().__init__(
             {
                 "word": In(word_bytes * 8),
+                "count": In(range(word_bytes + 1)),
                 "load": In(1),
-                "lane": In(ceil_log2(word_bytes)),
-                "tail": In(ceil_log2(word_bytes)),
+                "lane": In(ceil_log2(lanes)),
                 "backwards": In(1),
-                "slice": In(ceil_log2(word_bytes // self.slice_bytes)),
                 "step": In(1),
-                "group": In(ceil_log2(word_bytes // lanes)),
                 "out": Out(ArrayLayout(signed(8), lanes)),
             }
         )
@@ -47,14 +44,13 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bits = self.word_bytes * 8
-        keep = Array(Const((1 << (8 * count if count else bits)) - 1, bits) for count in range(self.word_bytes))
+        keep = Array(Const((1 << (8 * count)) - 1, bits) for count in range(self.word_bytes + 1))
         masked = Signal(bits)
-        m.d.comb += masked.eq(self.word & keep[self.tail])
-        part = masked.word_select(self.slice, self.slice_bytes * 8)
+        m.d.comb += masked.eq(self.word & keep[self.count])
         loaded = Signal(bits)
-        m.d.comb += loaded.eq(Mux(self.backwards, Cat(part.word_select(i, 8) for i in reversed(range(self.slice_bytes))), masked))
+        m.d.comb += loaded.eq(Mux(self.backwards, Cat(masked.word_select(i, 8) for i in reversed(range(self.slice_bytes))), masked))
         across = Signal(self.lanes * 8)
-        m.d.comb += across.eq(Mux(self.step, self.word.word_select(self.group, self.lanes * 8), 0))
+        m.d.comb += across.eq(Mux(self.step, masked, 0))
         for i in range(self.lanes):
             register = Signal(bits, name=f"lane{i}", reset_less=True)
             moved = register[8:] | (across.word_select(i, 8) << (8 * i))

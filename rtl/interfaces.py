@@ -14,7 +14,9 @@ from hwacc.rtl.decode import INDEX_BITS, work_layout
 LOCAL_ADDRESS_BITS = 20
 ACC_READ_LATENCY = 2
 """Cycles from an accepted accumulator read to its data."""
-OPERAND_READ_LATENCY = 2
+BYTE_LANES_LATENCY = 2
+"""Cycles from the address of byte lanes to their data."""
+OPERAND_READ_LATENCY = BYTE_LANES_LATENCY + 1
 """Cycles from an operand buffer's read address to its data."""
 
 

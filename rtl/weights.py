@@ -6,11 +6,12 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hwacc.config import ArrayConfig
+from hwacc.rtl.interfaces import LOCAL_ADDRESS_BITS
 from hwacc.rtl.lines import ADDRESS_BITS
 
 
 def weight_cycles(config: ArrayConfig) -> int:
-    """Cycles that the weights of a tile take, and the least that a tile takes. An accumulator word needs 4 between two updates."""
+    """Cycles that the weights of a tile take. An accumulator word needs 4 between two updates."""
     return max(config.rows, config.cols, 4)
 
 
@@ -21,13 +22,12 @@ class WeightWalker(wiring.Component):
     so that zeros enter for them.
 
     base, stride, n, k, k_contiguous
-        The panel: constant while walking.
+        The panel, in bytes: constant while walking.
     start
         The cycle before the first cycle of a tile's weights. ``rewind`` with it begins with the first tile, else the next one
         follows; after the last one nothing is read. A start while the last one is in progress is not handled.
-    address, load, take, lane, tail, group, slice
-        As :class:`hwacc.rtl.lines.LineWalker` has them, for the :class:`hwacc.rtl.feeder.Feeder`; ``slice`` is the part of the word
-        that a load is to take, backwards.
+    address, load, take, lane, count
+        As :class:`hwacc.rtl.lines.LineWalker` has them, for the :class:`hwacc.rtl.feeder.Feeder`; a load is to be taken backwards.
     shift
         For the array, as it is to be when what is read in this cycle enters it.
     """
@@ -36,8 +36,8 @@ class WeightWalker(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "base": In(16),
-                "stride": In(16),
+                "base": In(LOCAL_ADDRESS_BITS),
+                "stride": In(LOCAL_ADDRESS_BITS),
                 "n": In(16),
                 "k": In(16),
                 "k_contiguous": In(1),
@@ -46,17 +46,15 @@ class WeightWalker(wiring.Component):
                 "address": Out(ADDRESS_BITS),
                 "load": Out(1),
                 "take": Out(1),
-                "lane": Out(ceil_log2(config.word_bytes)),
-                "tail": Out(ceil_log2(config.word_bytes)),
-                "group": Out(ceil_log2(config.word_bytes // config.cols)),
-                "slice": Out(ceil_log2(config.word_bytes // config.rows)),
+                "lane": Out(ceil_log2(config.cols)),
+                "count": Out(range(max(config.rows, config.cols) + 1)),
                 "shift": Out(config.rows),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        rows, cols, word_bits = self.config.rows, self.config.cols, ceil_log2(self.config.word_bytes)
+        rows, cols = self.config.rows, self.config.cols
         first_k = Signal(17, reset_less=True)  # of the slice
         first_n = Signal(17, reset_less=True)  # of the column tile
         slice_address = Signal(ADDRESS_BITS, reset_less=True)  # line of first_k, where a line is a step of k
@@ -93,7 +91,7 @@ class WeightWalker(wiring.Component):
                 live.eq(next_live),
                 active.eq(next_live),
                 cycle.eq(0),
-                line_address.eq(Mux(self.k_contiguous, next_column + (next_k >> word_bits), last_line + (next_n >> word_bits))),
+                line_address.eq(Mux(self.k_contiguous, next_column + next_k, last_line + next_n)),
             ]
         with m.Elif(active):
             m.d.sync += [
@@ -102,16 +100,14 @@ class WeightWalker(wiring.Component):
                 active.eq(cycle != weight_cycles(self.config) - 1),
             ]
 
-        word_left = self.k - (first_k >> word_bits << word_bits)
+        k_left, n_left = self.k - first_k, self.n - first_n
         in_slice = active & (cycle < rows)
         m.d.comb += [
             self.address.eq(line_address),
             self.load.eq(active & self.k_contiguous & (cycle < cols) & (first_n + cycle < self.n)),
             self.take.eq(in_slice & ~self.k_contiguous & (first_k + (rows - 1) < self.k + cycle)),
             self.lane.eq(cycle),
-            self.tail.eq(Mux(word_left < self.config.word_bytes, word_left[:word_bits], 0)),
-            self.group.eq((first_n >> ceil_log2(cols))[: len(self.group)]),
-            self.slice.eq((first_k >> ceil_log2(rows))[: len(self.slice)]),
+            self.count.eq(Mux(self.k_contiguous, Mux(k_left < rows, k_left, rows), Mux(n_left < cols, n_left, cols))),
             self.shift.eq(Cat(in_slice & (cycle >= row) for row in range(rows))),
         ]
         return m

@@ -16,10 +16,10 @@ def test_the_interval_of_a_load_ends_at_its_first_and_last_byte() -> None:
         job = random_job(random.Random(seed), TINY, 4096)
         found = accesses(job, TINY)
         for access in found:
-            bytes_ = touched(job, access, TINY)
+            bytes_ = touched(job, access)
             assert bytes_ is not None and (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {job}"
         if len(found) == 1:
-            nothing = touched(job, Access(MEMORY, 0, 0, False, Moment.DONE), TINY)
+            nothing = touched(job, Access(MEMORY, 0, 0, False, Moment.DONE))
             assert nothing is not None and not nothing.size, f"seed {seed}: {job} reads memory"
 
 
@@ -27,16 +27,16 @@ def test_intervals_of_other_descriptors_end_at_their_first_and_last_byte() -> No
     for seed in range(20):
         for step in random_steps(TINY, random.Random(seed), 30):
             for access in accesses(step.descriptor, TINY):
-                bytes_ = touched(step.descriptor, access, TINY)
+                bytes_ = touched(step.descriptor, access)
                 assert bytes_ is None or (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {step}"
 
 
 def test_operands_are_read_sooner_than_results_are_done() -> None:
-    compute = isa.describe(isa.COMPUTE, m=5, n=6, k=17, west=3, west_stride=2, north=9, north_stride=1, acc=7, addend=2, bias=1)
+    compute = isa.describe(isa.COMPUTE, m=5, n=6, k=17, west=3, west_stride=20, north=9, north_stride=7, acc=7, addend=2, bias=1)
     compute = compute.replace(west_k_contiguous=1)
     assert accesses(compute, TINY) == [
-        Access(isa.Target.WEST, 48, 48 + 10 * 16, False, Moment.READ),
-        Access(isa.Target.NORTH, 144, 144 + 17 * 16, False, Moment.READ),
+        Access(isa.Target.WEST, 3, 3 + 4 * 20 + 17, False, Moment.READ),
+        Access(isa.Target.NORTH, 9, 9 + 16 * 7 + 6, False, Moment.READ),
         Access(isa.Target.ACCUMULATOR, 112, 112 + 10 * 16, True, Moment.DONE),
         Access(isa.Target.ACCUMULATOR, 16, 48, False, Moment.DONE),
     ]

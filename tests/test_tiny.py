@@ -23,16 +23,16 @@ C = [
 
 
 def product_stream() -> Stream:
-    """C = A · B. Rows of A and steps of B begin a word of their buffer each, hence ``local_stride1``.
+    """C = A · B. Rows of A and steps of B lie 16 bytes apart in their buffers; anything from 4 on would do.
 
     Each engine has its own queue: COMPUTE waits for the token that the second LOAD pushes (loads are done in order), STORE
     for the one of COMPUTE.
     """
-    row = {"run": 4, "count1": 4, "stride1": 4, "local_stride1": TINY.word_bytes}
+    row = {"run": 4, "count1": 4, "stride1": 4, "local_stride1": 16}
     descriptors = (
         isa.describe(isa.LOAD, target=isa.Target.WEST, **row),
         isa.describe(isa.LOAD, target=isa.Target.NORTH, **row, signal_compute=1),
-        isa.describe(isa.COMPUTE, m=4, n=4, k=4, west_stride=1, north_stride=1, west_k_contiguous=1, wait_load=1, signal_store=1),
+        isa.describe(isa.COMPUTE, m=4, n=4, k=4, west_stride=16, north_stride=16, west_k_contiguous=1, wait_load=1, signal_store=1),
         isa.describe(isa.STORE, n=4, count1=4, stride1=16, output=isa.Output.INT32, wait_compute=1),
     )
     slots = (Slot("a", 16), Slot("b", 16), Slot("c", 64))

@@ -109,7 +109,7 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
         {"target": 3, "local": 480},
         "it writes bytes 480 to 531 of the parameter buffer, which has 512",
     ),
-    "a panel beyond its buffer": (COMPUTE, {"west": 509}, "it reads bytes 8144 to 8207 of the west operand buffer, which has 8192"),
+    "a panel beyond its buffer": (COMPUTE, {"west": 8141}, "it reads bytes 8141 to 8192 of the west operand buffer, which has 8192"),
     "a result beyond the accumulator": (COMPUTE, {"acc": 253}, "it writes bytes 4048 to 4111 of the accumulator, which has 4096"),
     "rows beyond the accumulator": (STORE, {"acc": 254}, "it reads bytes 4064 to 4127 of the accumulator, which has 4096"),
     "scales beyond the parameters": (
@@ -224,16 +224,16 @@ def test_a_load_of_what_a_store_wrote_waits_for_the_memory() -> None:
 
 
 def test_interleaved_accesses_do_not_meet() -> None:
-    """A LOAD into every other word, and a COMPUTE that reads the words between."""
-    stream = changed(WEST_LOAD, local_stride1=2 * TINY.word_bytes)
-    spread = {"west": 1, "west_stride": 2}
-    fill = isa.describe(isa.LOAD, target=isa.Target.WEST, local=16, run=4, count1=4, stride1=4, local_stride1=2 * TINY.word_bytes)
+    """A LOAD into every other line, and a COMPUTE that reads the lines between."""
+    stream = changed(WEST_LOAD, local_stride1=32)
+    spread = {"west": 16, "west_stride": 32}
+    fill = isa.describe(isa.LOAD, target=isa.Target.WEST, local=16, run=4, count1=4, stride1=4, local_stride1=32)
     _, north, compute, store = stream.descriptors
     late = stream.descriptors[WEST_LOAD]
     ordered = replace(stream, descriptors=(fill, north, compute.replace(**spread), late, store), relocations=(0, 1, None, 0, 2))
     verify(ordered, TINY)
-    touching = replace(ordered, descriptors=(fill, north, compute.replace(**spread), late.replace(local=16), store))
-    assert "it writes bytes of the west operand buffer between 16 and 115" in refusal(touching)
+    touching = replace(ordered, descriptors=(fill, north, compute.replace(**spread), late.replace(local=13), store))
+    assert "it writes bytes of the west operand buffer between 16 and 112" in refusal(touching)
 
 
 def test_sums_that_could_leave_32_bits_are_refused() -> None:

@@ -89,13 +89,29 @@ class Access:
 
 def load_fields(access: Access) -> Iterator[dict[str, int]]:
     """Field values of the LOADs that do ``access``; target and tokens are left to the caller."""
-    access = _with_long_runs(replace(access, loops=tuple(loop for loop in access.loops if loop.count > 1)))
-    culprit = _culprit(access)
-    if culprit is None:
-        yield _encode(access)
-        return
-    for half in _halves(access, culprit):
-        yield from load_fields(half)
+    for part in _cut_evenly(replace(access, loops=tuple(loop for loop in access.loops if loop.count > 1))):
+        long = _with_long_runs(part)
+        culprit = _culprit(long)
+        if culprit is None:
+            yield _encode(long)
+        else:
+            for half in _halves(long, culprit):
+                yield from load_fields(half)
+
+
+def _contiguous(access: Access, loop: Loop) -> bool:
+    """Whether the iterations of a loop follow one another in memory and in the target."""
+    return loop.local == access.run and (access.outside or access.stride(loop) == access.run)
+
+
+def _cut_evenly(access: Access) -> Iterator[Access]:
+    """``access``; if it is contiguous but its iterations make no runs of half the field's limit or more, in two parts that do."""
+    most = max(_FIELDS["run"].high // access.run, 1)
+    for index, loop in enumerate(access.loops if access.inside or access.outside else ()):
+        if _contiguous(access, loop) and loop.count > most > 2 * _largest_divisor(loop.count, most):
+            yield from _parts(access, index, loop.count - loop.count % most)
+            return
+    yield access
 
 
 def _with_long_runs(access: Access) -> Access:
@@ -103,7 +119,7 @@ def _with_long_runs(access: Access) -> Access:
     if not (access.inside or access.outside):
         return access
     for position, loop in enumerate(access.loops):
-        if loop.local == access.run and (access.outside or access.stride(loop) == access.run):
+        if _contiguous(access, loop):
             together = _largest_divisor(loop.count, _FIELDS["run"].high // access.run)
             if together == 1:
                 continue
@@ -167,13 +183,18 @@ def _halves(access: Access, index: int) -> tuple[Access, Access]:
     if index < 0:
         half = access.run // 2
         return replace(access, run=half), replace(access, run=access.run - half, x=access.x + half, local=access.local + half)
-    loop, half = access.loops[index], access.loops[index].count // 2
+    return _parts(access, index, access.loops[index].count // 2)
+
+
+def _parts(access: Access, index: int, first: int) -> tuple[Access, Access]:
+    """The ``first`` iterations of a loop, and the others."""
+    loop = access.loops[index]
 
     def loops(count: int) -> tuple[Loop, ...]:
         return (*access.loops[:index], replace(loop, count=count), *access.loops[index + 1 :])
 
-    second = replace(access, x=access.x + half * loop.x, y=access.y + half * loop.y, local=access.local + half * loop.local)
-    return replace(access, loops=loops(half)), replace(second, loops=loops(loop.count - half))
+    second = replace(access, x=access.x + first * loop.x, y=access.y + first * loop.y, local=access.local + first * loop.local)
+    return replace(access, loops=loops(first)), replace(second, loops=loops(loop.count - first))
 
 
 def _encode(access: Access) -> dict[str, int]:

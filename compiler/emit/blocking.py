@@ -52,6 +52,11 @@ class Blocking:
             yield from product(range(len(self.rows)), range(len(self.columns)))
 
 
+def step_grain(config: ArrayConfig) -> int:
+    """Steps of k that panels are cut into multiples of: whole slices of weights, and whole beats."""
+    return max(config.rows, config.bus_bytes)
+
+
 def cuts(total: int, size: int, ramp: tuple[int, ...] = ()) -> tuple[Range, ...]:
     """Ranges of ``size`` from 0 to ``total``, after smaller ones of the sizes ``ramp`` as far as they fit; the last one may be smaller."""
     bounds = [0]
@@ -91,7 +96,7 @@ def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations that begin with small panels, so that the array starts early."""
     rows = cuts(blocking.rows[-1][1], blocking.rows[0][1], _ramp(blocking.rows[0][1], config.rows))
     columns = cuts(blocking.columns[-1][1], blocking.columns[0][1], _ramp(blocking.columns[0][1], config.cols))
-    steps = cuts(blocking.steps[-1][1], blocking.steps[0][1], _ramp(blocking.steps[0][1], config.word_bytes))
+    steps = cuts(blocking.steps[-1][1], blocking.steps[0][1], _ramp(blocking.steps[0][1], step_grain(config)))
     variations = (
         replace(blocking, rows=rows),
         replace(blocking, columns=columns),
@@ -120,7 +125,7 @@ def _tapers(ranges: tuple[Range, ...], grain: int) -> Iterator[tuple[Range, ...]
 
 def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones."""
-    word, total = config.word_bytes, blocking.steps[0][1]
+    word, total = step_grain(config), blocking.steps[0][1]
     parts = [-(-total // (word * count)) * word for count in (2, 4, 8)]
     yield from (replace(blocking, first_steps=(part,) * (total // part)) for part in dict.fromkeys(parts) if part < total)
     yield from (replace(blocking, first_steps=_ramp(total, word * size)) for size in (1, 2, 4) if word * size < total)
@@ -154,7 +159,7 @@ def _ramp(size: int, grain: int) -> tuple[int, ...]:
 
 def _row_sizes(sizes: Sizes) -> list[int]:
     spec, rows = sizes.spec, sizes.config.rows
-    most = min(sizes.acc_words, sizes.operand_words, LIMITS["m"])
+    most = min(sizes.acc_words, sizes.config.operand_bytes, LIMITS["m"])
     found = _parts(spec.m, rows, most)
     if not spec.is_matrix:
         # Whole rows of the output picture take fewer LOADs.
@@ -164,14 +169,13 @@ def _row_sizes(sizes: Sizes) -> list[int]:
 
 def _column_sizes(sizes: Sizes) -> list[int]:
     config = sizes.config
-    most = min(sizes.acc_words * config.cols, LIMITS["n"])
-    most = min(most, sizes.operand_words if sizes.spec.weights_layout == "nk" else sizes.operand_words * config.word_bytes)
+    most = min(sizes.acc_words * config.cols, config.operand_bytes, LIMITS["n"])
     return _thinned(_parts(sizes.spec.n, config.cols, most))
 
 
 def _step_sizes(sizes: Sizes) -> list[int]:
-    spec, word = sizes.spec, sizes.config.word_bytes
-    most = min(sizes.operand_words * (word if spec.weights_layout == "nk" else 1), LIMITS["k"])
+    spec, word = sizes.spec, step_grain(sizes.config)
+    most = min(sizes.config.operand_bytes, LIMITS["k"])
     kernel_row = spec.kernel_w * spec.channels
     found = _parts(spec.k, word, most)
     if kernel_row % word == 0:

@@ -33,7 +33,7 @@ def settle_cycles(producer: Engine, consumer: Engine, config: ArrayConfig) -> in
     if producer is Engine.LOAD:
         return MEMORY_LATENCY + 8
     if producer is Engine.COMPUTE and consumer is Engine.STORE:
-        return 2 * config.rows + config.cols + 8
+        return 2 * config.rows + config.cols + 9
     if producer is Engine.STORE and consumer is Engine.LOAD:
         return MEMORY_LATENCY + 16
     return 4
@@ -57,7 +57,7 @@ def _beats_times_bus(run: int, offset: int, grid: int, bus: int) -> int:
 
 
 def weight_cycles(config: ArrayConfig) -> int:
-    """The weights of a tile on their way in, and the least that a weight-stationary tile takes."""
+    """The weights of a tile on their way in, and the least that a tile takes."""
     return max(config.rows, config.cols, 4)
 
 
@@ -67,15 +67,13 @@ def overhead_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
 
 
 def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
-    """Cycles in which the tiles of m × n × k are fed, with a k-contiguous west operand."""
-    column_tiles = -(-n // config.cols)
-    if dataflow is Dataflow.WEIGHT_STATIONARY:
-        return column_tiles * -(-k // config.rows) * max(m, weight_cycles(config))
-    return -(-m // config.rows) * column_tiles * max(-(-k // config.word_bytes) * config.word_bytes, config.rows)
+    """Cycles in which the tiles of m × n × k are fed."""
+    tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)
+    return -(-n // config.cols) * -(-tiled // config.rows) * max(streamed, weight_cycles(config))
 
 
 def compute_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
-    """A COMPUTE of m × n × k with a k-contiguous west operand."""
+    """A COMPUTE of m × n × k."""
     return overhead_cycles(dataflow, config) + fed_cycles(m, n, k, dataflow, config)
 
 

@@ -25,7 +25,7 @@ class Estimate:
 
     def cycles(self, rows: int, columns: int, steps: int, rows_inner: bool, dataflow: Dataflow) -> float:
         """The longest of reading, computing and writing, plus what cannot overlap."""
-        spec, config, sizes = self.spec, self.config, self.sizes
+        spec, config = self.spec, self.config
         west_units = -(-spec.m // rows) * -(-spec.k // steps)
         north_units = -(-spec.n // columns) * -(-spec.k // steps)
         panel_count = -(-spec.m // rows) * -(-spec.n // columns)
@@ -33,8 +33,8 @@ class Estimate:
 
         west_first, west_all = self.west(rows, steps)
         north_first, north_all = self.north(columns, steps)
-        west_slots = self._slots(sizes.west(rows, steps), west_units)
-        north_slots = self._slots(sizes.north(columns, steps), north_units)
+        west_slots = self._slots(rows * steps, west_units)
+        north_slots = self._slots(columns * steps, north_units)
         west_again, north_again = self._repeats(rows, columns, steps, rows_inner, west_slots, north_slots)
         reading = west_all * west_again + north_all * north_again
 
@@ -50,7 +50,7 @@ class Estimate:
         if self.results(rows, columns, dataflow) < 2 and panel_count > 1:
             alone += writing
         # The ends can be cut short: the first COMPUTE needs but a word of k, the last STORE brings but a row or a column of tiles.
-        first = (west_first + north_first) * min(1.0, config.word_bytes / steps)
+        first = (west_first + north_first) * min(1.0, config.rows / steps)
         little = (cost.store_cycles(*shape, spec.element_bytes, stride, config) for shape in ((rows, config.cols), (config.rows, columns)))
         one: float = cost.compute_cycles(min(rows, spec.m), min(columns, spec.n), min(steps, spec.k), dataflow, config)
         one /= 2 if computes == 1 else 1  # the first one will be split, and most of the parts begin before all is read
@@ -81,22 +81,22 @@ class Estimate:
         outer_again = 1 if outer_slots >= k_count else inner_count
         return (inner_again, outer_again) if rows_inner else (outer_again, inner_again)
 
-    def _slots(self, words: int, units: int) -> int:
-        slots = self.sizes.operand_words // words
+    def _slots(self, size: int, units: int) -> int:
+        slots = self.config.operand_bytes // size
         return max(slots, 2) if slots >= units else slots
 
     def _west(self, rows: int, steps: int) -> tuple[float, float]:
         """Cycles to load the first west panel, and all of them once."""
         spec = self.spec
         k = (0, min(steps, spec.k))
-        first = load_list_cycles(panels.west_accesses(spec, self.config, (0, min(rows, spec.m)), k, k), self.config)
+        first = load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k), self.config)
         return first, first * (spec.m / rows) * (spec.k / steps)
 
     def _north(self, columns: int, steps: int) -> tuple[float, float]:
         """The same for the north panels."""
         spec = self.spec
         k = (0, min(steps, spec.k))
-        first = load_list_cycles(panels.north_accesses(spec, self.config, (0, min(columns, spec.n)), k, k), self.config)
+        first = load_list_cycles(panels.north_accesses(spec, (0, min(columns, spec.n)), k, k), self.config)
         return first, first * (spec.n / columns) * (spec.k / steps)
 
 

@@ -9,7 +9,7 @@ from hwacc import isa
 from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.access import Access, load_fields
 from hwacc.compiler.emit.blocking import Blocking, split_range
-from hwacc.compiler.emit.panels import Range, line_words
+from hwacc.compiler.emit.panels import Range
 from hwacc.compiler.emit.residency import Held, Residency
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.sizes import Sizes
@@ -29,8 +29,8 @@ class PanelScheduler:
         self.config = config
         self.sizes = Sizes(spec, config)
         self.slots = {slot.name: index for index, slot in enumerate(spec.slots(config))}
-        self.west = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.west_accesses(spec, config, *ranges)))
-        self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, config, *ranges)))
+        self.west = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.west_accesses(spec, *ranges)))
+        self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
 
@@ -66,9 +66,8 @@ class _Run:
         self.results = [Held(place) for place in places[: len(rows) * len(columns)]]
         self.bias = Residency(tiles, bias_words, sizes.acc_words - bias_words)
         self.parameters = Residency(tiles, self.config.parameter_words)
-        west = {(i, s): sizes.west(count, step) for i, count in enumerate(rows) for s, step in enumerate(steps)}
-        north = {(i, s): sizes.north(count, step) for i, count in enumerate(columns) for s, step in enumerate(steps)}
-        self.west, self.north = Residency(west, sizes.operand_words), Residency(north, sizes.operand_words)
+        west, north = ({(i, s): size * step for i, size in enumerate(lines) for s, step in enumerate(steps)} for lines in (rows, columns))
+        self.west, self.north = Residency(west, self.config.operand_bytes), Residency(north, self.config.operand_bytes)
 
     def _panel(self, result: Held, row: int, column: int, *, is_last: bool) -> None:
         """A panel of the result, over all of k, to memory: the first one of all split along k, the last one along m."""
@@ -123,16 +122,15 @@ class _Run:
         return number
 
     def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range, some_rows: Range) -> dict[str, int]:
-        """Fields of a COMPUTE of ``part`` of a panel's ``steps`` for some of its ``rows``, if the panels and the result began at word 0."""
+        """Fields of a COMPUTE of ``part`` of a panel's ``steps`` for some of its ``rows``, if the panels and the result began at 0."""
         n, before, skipped = columns[1] - columns[0], part[0] - steps[0], some_rows[0] - rows[0]
-        line = line_words(steps[1] - steps[0], self.config)
+        line = steps[1] - steps[0]
         values = {"m": some_rows[1] - some_rows[0], "n": n, "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
         values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": self._result_words(skipped, columns)}
-        values |= {"west": before // self.config.word_bytes + skipped * line, "west_stride": line, "west_k_contiguous": 1}
+        values |= {"west": before + skipped * line, "west_stride": line, "west_k_contiguous": 1}
         if self.spec.weights_layout == "nk":
-            return values | {"north": before // self.config.word_bytes, "north_stride": line, "north_k_contiguous": 1}
-        across = line_words(n, self.config)
-        return values | {"north": before * across, "north_stride": across}
+            return values | {"north": before, "north_stride": line, "north_k_contiguous": 1}
+        return values | {"north": before * n, "north_stride": n}
 
     def _result_words(self, rows: int, columns: Range) -> int:
         """Accumulator words of so many rows."""
@@ -151,14 +149,15 @@ class _Run:
 
     def _load(self, held: Held, target: Target, loads: Loads) -> None:
         """LOADs to the place of a unit, once nobody reads what was there."""
-        base, slot = held.place * self._word_bytes(target), self.shared.slots[_BUFFER[target]]
+        base, slot = held.place * self._place_bytes(target), self.shared.slots[_BUFFER[target]]
         for fields, cycles in loads:
             values = {**fields, "local": fields["local"] + base, "target": target}
             held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[held.before])
 
-    def _word_bytes(self, target: Target) -> int:
+    def _place_bytes(self, target: Target) -> int:
+        """Bytes of what places in a buffer count: words, or the bytes of an operand."""
         words = {Target.ACCUMULATOR: self.config.acc_word_bytes, Target.PARAMETERS: self.config.cols * PARAMETER_BYTES}
-        return words.get(target, self.config.word_bytes)
+        return words.get(target, 1)
 
     def _store_values(self, place: int, rows: Range, columns: Range) -> dict[str, int]:
         spec = self.spec

@@ -2,7 +2,8 @@
 
 The west operand is always k-contiguous: a line is an output pixel, its bytes
 are (kernel_h, kernel_w, channels) as the convolution meets them in the NHWC
-picture, so no im2col copy exists anywhere. A line begins on a word.
+picture, so no im2col copy exists anywhere. Lines follow one another without
+a gap, so that a panel of whole lines is one run.
 """
 
 from __future__ import annotations
@@ -18,28 +19,23 @@ Range = tuple[int, int]
 """First and end."""
 
 
-def line_words(length: int, config: ArrayConfig) -> int:
-    """Operand words from one line of ``length`` bytes to the next."""
-    return -(-length // config.word_bytes)
-
-
-def west_accesses(spec: ContractionSpec, config: ArrayConfig, pixels: Range, steps: Range, part: Range) -> list[Access]:
+def west_accesses(spec: ContractionSpec, pixels: Range, steps: Range, part: Range) -> list[Access]:
     """Output pixels (rows of the product) ``pixels``, and of the steps of k ``steps`` a ``part``, where it is in the whole panel.
 
     The panel begins at local byte 0.
     """
-    line = line_words(steps[1] - steps[0], config) * config.word_bytes
+    line = steps[1] - steps[0]
     accesses = [_lines(Picture(spec.k, spec.m), pixels, part, line)] if spec.is_matrix else _window_accesses(spec, pixels, part, line)
     return [replace(access, local=access.local + part[0] - steps[0]) for access in accesses]
 
 
-def north_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range, steps: Range, part: Range) -> list[Access]:
+def north_accesses(spec: ContractionSpec, columns: Range, steps: Range, part: Range) -> list[Access]:
     """Output channels ``columns`` of the weights, and ``part`` of ``steps`` likewise."""
     if spec.weights_layout == "nk":
-        line, before = line_words(steps[1] - steps[0], config) * config.word_bytes, part[0] - steps[0]
+        line, before = steps[1] - steps[0], part[0] - steps[0]
         access = _lines(Picture(spec.k, spec.n), columns, part, line)
     else:
-        line = line_words(columns[1] - columns[0], config) * config.word_bytes
+        line = columns[1] - columns[0]
         access, before = _lines(Picture(spec.n, spec.k), part, columns, line), (part[0] - steps[0]) * line
     return [replace(access, local=before)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hwacc.compiler.emit.panels import line_words
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 from hwacc.isa import COMPUTE, Dataflow
@@ -14,22 +13,12 @@ BIAS_SHARE = 8
 
 
 class Sizes:
-    """What a blocking needs of the on-chip buffers, in words."""
+    """What a blocking needs of the on-chip buffers: operands in bytes, results in words."""
 
     def __init__(self, spec: ContractionSpec, config: ArrayConfig) -> None:
         self.spec = spec
         self.config = config
-        self.operand_words = min(config.operand_words, LIMITS["west"] + 1)
         self.acc_words = min(config.acc_words, LIMITS["acc"] + 1)
-
-    def west(self, rows: int, steps: int) -> int:
-        """Words of a west panel."""
-        return rows * line_words(steps, self.config)
-
-    def north(self, columns: int, steps: int) -> int:
-        """Words of a north panel."""
-        lines, length = (columns, steps) if self.spec.weights_layout == "nk" else (steps, columns)
-        return lines * line_words(length, self.config)
 
     def column_tiles(self, columns: int) -> int:
         """Column tiles of a panel: words of its bias and its parameters, and of a row of its result."""
@@ -63,8 +52,7 @@ class Sizes:
         """Whether one panel of this size fits at all."""
         tiles = self.column_tiles(columns)
         return (
-            self.west(rows, steps) <= self.operand_words
-            and self.north(columns, steps) <= self.operand_words
+            max(rows, columns) * steps <= self.config.operand_bytes
             and rows * tiles + self.bias_words(columns) <= self.acc_words
             and (not self.spec.has_parameters or tiles <= self.config.parameter_words)
         )

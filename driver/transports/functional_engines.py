@@ -176,14 +176,12 @@ def _beat_bytes(config: ArrayConfig, first: Index, low: Index, high: Index) -> i
 
 def _operand(config: ArrayConfig, buffer: Bytes, descriptor: isa.Descriptor, side: str, size: int) -> NDArray[np.int8]:
     """The panel of one side as int8 [size, k], a view."""
-    k, word = descriptor["k"], config.word_bytes
+    k = descriptor["k"]
     contiguous = descriptor[f"{side}_k_contiguous"]
     lines, length = (size, k) if contiguous else (k, size)
     base, stride = descriptor[side], descriptor[f"{side}_stride"]
-    last = base + (lines - 1) * stride + (length - 1) // word
-    _require(last < config.operand_words, isa.Status.BAD_LOCAL_ADDRESS)
-    start = buffer[base * word :].view(np.int8)
-    panel = np.lib.stride_tricks.as_strided(start, (lines, length), (stride * word, 1), writeable=False)
+    _require(base + (lines - 1) * stride + length <= config.operand_bytes, isa.Status.BAD_LOCAL_ADDRESS)
+    panel = np.lib.stride_tricks.as_strided(buffer[base:].view(np.int8), (lines, length), (stride, 1), writeable=False)
     return panel if contiguous else panel.T
 
 

@@ -21,7 +21,7 @@ async def a_product(bench: Bench, output: Output) -> None:
     bench.place(SOURCE + 3, a)
     bench.place(OTHER + 9, b)
     scale = {"multiplier": 1 << 30, "shift": 36, "clamp_min": -128, "clamp_max": 127} if output == Output.INT8 else {}
-    await bench.run(gemm(SOURCE + 3, OTHER + 9, TARGET + 7, m, n, k, config=CONFIG, output=output, **scale))
+    await bench.run(gemm(SOURCE + 3, OTHER + 9, TARGET + 7, m, n, k, output=output, **scale))
     expected = reference.gemm(a, b)
     if output == Output.INT8:
         found = bench.read(TARGET + 7, np.int8, (m, n))

@@ -10,7 +10,7 @@ from hwacc import isa, reference
 from hwacc.isa import Addend, Output, Target, describe
 from tests.cocotb.bench import OTHER, SOURCE, TARGET, Bench, test
 from tests.cocotb.machine import CONFIG
-from tests.cocotb.streams import compute, gemm, load_panel
+from tests.cocotb.streams import GAP, compute, gemm, load_panel
 
 BIAS = 0x3_0000
 
@@ -30,7 +30,7 @@ async def both_operands_either_way_round(dut: Any) -> None:
     m, n, k = CONFIG.rows + 3, 2 * CONFIG.cols + 1, 19
     for west_k, north_k in ((1, 0), (1, 1), (0, 0), (0, 1)):
         a, b = operands(bench, m, n, k, west_k, north_k)
-        await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, config=CONFIG, west_k=west_k, north_k=north_k))
+        await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, west_k=west_k, north_k=north_k))
         assert (bench.read(TARGET, np.int32, (m, n)) == reference.gemm(a, b)).all(), (west_k, north_k)
 
 
@@ -40,7 +40,7 @@ async def extreme_operands_do_not_overflow(dut: Any) -> None:
     m, n, k = CONFIG.rows, CONFIG.cols, 300
     bench.place(SOURCE, np.full((m, k), -128, np.int8))
     bench.place(OTHER, np.full((k, n), -128, np.int8))
-    await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, config=CONFIG))
+    await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k))
     assert (bench.read(TARGET, np.int32, (m, n)) == 128 * 128 * k).all()
 
 
@@ -60,13 +60,12 @@ async def the_accumulator_carries_a_reduction_in_pieces(dut: Any) -> None:
     for number in range(3):
         addend = Addend.BIAS if number == 0 else Addend.ACCUMULATE
         descriptors += [
-            load_panel(SOURCE + 0x400 * number, m, k, Target.WEST, CONFIG, wait_compute=int(number > 0)),
-            load_panel(OTHER + 0x400 * number, k, n, Target.NORTH, CONFIG, signal_compute=1),
+            load_panel(SOURCE + 0x400 * number, m, k, Target.WEST, wait_compute=int(number > 0)),
+            load_panel(OTHER + 0x400 * number, k, n, Target.NORTH, signal_compute=1),
             compute(
                 m,
                 n,
                 k,
-                config=CONFIG,
                 addend=addend,
                 bias=word,
                 wait_load=1,
@@ -87,12 +86,12 @@ async def a_panel_anywhere_in_the_buffers_gives_the_same(dut: Any) -> None:
     bench = await Bench.start(dut, seed=33)
     m, n, k = 5, 6, 9
     a, b = operands(bench, m, n, k, 1, 1)
-    west, north, acc = CONFIG.operand_words - m, CONFIG.operand_words // 2, 100
+    west, north, acc = CONFIG.operand_bytes - m * (k + GAP) + GAP, CONFIG.operand_bytes // 2 + 5, 100
     await bench.run(
         [
-            load_panel(SOURCE, m, k, Target.WEST, CONFIG, local=west * CONFIG.word_bytes),
-            load_panel(OTHER, n, k, Target.NORTH, CONFIG, local=north * CONFIG.word_bytes, signal_compute=1),
-            compute(m, n, k, config=CONFIG, north_k=1, west=west, north=north, acc=acc, wait_load=1, signal_store=1),
+            load_panel(SOURCE, m, k, Target.WEST, local=west),
+            load_panel(OTHER, n, k, Target.NORTH, local=north, signal_compute=1),
+            compute(m, n, k, north_k=1, west=west, north=north, acc=acc, wait_load=1, signal_store=1),
             describe(isa.STORE, address=TARGET, n=n, acc=acc, count1=m, stride1=4 * n, output=Output.INT32, wait_compute=1),
         ]
     )

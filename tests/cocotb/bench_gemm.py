@@ -21,7 +21,7 @@ async def multiply(bench: Bench, m: int, n: int, k: int, **store: int) -> tuple[
     b = bench.random.integers(-128, 128, (k, n)).astype(np.int8)
     bench.place(SOURCE, a)
     bench.place(OTHER, b)
-    await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, config=CONFIG, **store))
+    await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, **store))
     return a, b
 
 
@@ -53,7 +53,7 @@ async def the_counters_add_up(dut: Any) -> None:
     bench.fill(SOURCE, m * k)
     bench.fill(OTHER, k * n)
     beats = dict(bench.monitor.beats)
-    completion = await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k, config=CONFIG))
+    completion = await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k))
     assert completion.array_busy >= m * n * k // CONFIG.macs_per_cycle
     assert completion.bytes_written == 4 * m * n
     descriptors = 5 * 64

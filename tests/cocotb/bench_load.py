@@ -13,7 +13,7 @@ from tests.cocotb.machine import CONFIG
 from tests.cocotb.streams import compute, load_panel, through_accumulator
 
 WORD = CONFIG.acc_word_bytes
-WIDE = CONFIG.word_bytes
+WIDE = max(CONFIG.rows, CONFIG.cols, CONFIG.bus_bytes)
 
 
 def stored(words: int, **values: int) -> isa.Descriptor:
@@ -103,12 +103,12 @@ async def both_operand_buffers_hold_what_was_loaded(dut: Any) -> None:
     bench.fill(SOURCE, size * k)
     bench.place(OTHER, unit)
     store = describe(isa.STORE, address=TARGET, n=k, count1=size, stride1=4 * k, output=Output.INT32, wait_compute=1)
-    west = [load_panel(SOURCE, size, k, Target.WEST, CONFIG), load_panel(OTHER, k, k, Target.NORTH, CONFIG, signal_compute=1)]
-    await bench.run([*west, compute(size, k, k, config=CONFIG, wait_load=1, signal_store=1), store])
+    west = [load_panel(SOURCE, size, k, Target.WEST), load_panel(OTHER, k, k, Target.NORTH, signal_compute=1)]
+    await bench.run([*west, compute(size, k, k, wait_load=1, signal_store=1), store])
     assert (bench.read(TARGET, np.int32, (size, k)) == bench.read(SOURCE, np.int8, (size, k))).all()
     store = describe(isa.STORE, address=TARGET, n=size, count1=k, stride1=4 * size, output=Output.INT32, wait_compute=1)
-    north = [load_panel(OTHER, k, k, Target.WEST, CONFIG), load_panel(SOURCE, k, size, Target.NORTH, CONFIG, signal_compute=1)]
-    await bench.run([*north, compute(k, size, k, config=CONFIG, wait_load=1, signal_store=1), store])
+    north = [load_panel(OTHER, k, k, Target.WEST), load_panel(SOURCE, k, size, Target.NORTH, signal_compute=1)]
+    await bench.run([*north, compute(k, size, k, wait_load=1, signal_store=1), store])
     assert (bench.read(TARGET, np.int32, (k, size)) == bench.read(SOURCE, np.int8, (k, size))).all()
 
 

@@ -87,12 +87,12 @@ def test_a_load_address_outside_its_picture_may_be_negative() -> None:
     assert model.state.west[:6].tolist() == [9, 9, 9, 0, 1, 2]
 
 
-def place_operand(buffer: Bytes, panel: NDArray[np.int8], base: int, k_contiguous: bool, word: int) -> int:
-    """Puts a panel [size, k] into an operand buffer; returns its stride in words, one more than need be."""
+def place_operand(buffer: Bytes, panel: NDArray[np.int8], base: int, k_contiguous: bool) -> int:
+    """Puts a panel [size, k] into an operand buffer; returns its stride, one more than need be."""
     lines = panel if k_contiguous else panel.T
-    stride = -(-lines.shape[1] // word) + 1
+    stride = lines.shape[1] + 1
     for index, line in enumerate(lines):
-        start = (base + index * stride) * word
+        start = base + index * stride
         buffer[start : start + len(line)] = line.view(np.uint8)
     return stride
 
@@ -110,8 +110,8 @@ def test_compute_multiplies_both_layouts_and_adds(
     for buffer in (model.state.west, model.state.north):
         buffer[:] = rng.integers(0, 256, buffer.size, dtype=np.uint8)
     values = {"m": m, "n": n, "k": k, "west": 2, "north": 3, "acc": 5, "bias": 60, "addend": addend}
-    values["west_stride"] = place_operand(model.state.west, a, 2, bool(layouts[0]), config.word_bytes)
-    values["north_stride"] = place_operand(model.state.north, np.ascontiguousarray(b.T), 3, bool(layouts[1]), config.word_bytes)
+    values["west_stride"] = place_operand(model.state.west, a, 2, bool(layouts[0]))
+    values["north_stride"] = place_operand(model.state.north, np.ascontiguousarray(b.T), 3, bool(layouts[1]))
     before = model.state.accumulator.copy()
     run(model, np.zeros(0, np.uint8), isa.describe(isa.COMPUTE, **values, west_k_contiguous=layouts[0], north_k_contiguous=layouts[1]))
     added: dict[Addend, Any] = {
@@ -228,7 +228,7 @@ GOOD = {
     "compute": isa.describe(isa.COMPUTE, m=1, n=1, k=1),
     "store": isa.describe(isa.STORE, n=1, shift=2),
 }
-WORDS = TINY.operand_words
+BYTES = TINY.operand_bytes
 FAULTS = [
     ("load", {"run": 0}, Status.BAD_FIELD),
     *[("load", {f"count{dim}": 0}, Status.BAD_FIELD) for dim in (1, 2, 3, 4)],
@@ -243,8 +243,8 @@ FAULTS = [
     ("compute", {"acc": TINY.acc_words}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"acc": TINY.acc_words - 3, "m": 2, "n": 5}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"bias": TINY.acc_words - 1, "n": 5, "addend": Addend.BIAS}, Status.BAD_LOCAL_ADDRESS),
-    ("compute", {"west": WORDS - 2, "k": 3, "west_stride": 1}, Status.BAD_LOCAL_ADDRESS),
-    ("compute", {"north": WORDS - 1, "k": 17, "north_k_contiguous": 1}, Status.BAD_LOCAL_ADDRESS),
+    ("compute", {"west": BYTES - 2, "k": 3, "west_stride": 1}, Status.BAD_LOCAL_ADDRESS),
+    ("compute", {"north": BYTES - 16, "k": 17, "north_k_contiguous": 1}, Status.BAD_LOCAL_ADDRESS),
     ("store", {"n": 0}, Status.BAD_FIELD),
     *[("store", {f"count{dim}": 0}, Status.BAD_FIELD) for dim in (1, 2, 3)],
     ("store", {"shift": 1}, Status.BAD_FIELD),
@@ -272,7 +272,8 @@ def test_a_fault_names_its_status_engine_and_descriptor(name: str, change: dict[
     [
         ("load", {"local": TINY.operand_bytes - 4}),
         ("load", {"address": 60}),
-        ("compute", {"west": WORDS - 3, "k": 3, "west_stride": 1}),
+        ("compute", {"west": BYTES - 3, "k": 3, "west_stride": 1}),
+        ("compute", {"north": BYTES - 17, "k": 17, "north_k_contiguous": 1}),
         ("compute", {"acc": TINY.acc_words - 4, "m": 2, "n": 5}),
         ("store", {"shift": 62}),
         ("store", {"acc": TINY.acc_words - 4, "count2": 2, "count3": 2}),

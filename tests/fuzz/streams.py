@@ -78,7 +78,7 @@ def _load_values(config: ArrayConfig, rng: random.Random, grid: int) -> dict[str
     for loop, count in enumerate(counts, 1):
         values[f"count{loop}"] = count
         values[f"stride{loop}"] = rng.choice((0, run, -run, rng.randint(-60, 60), rng.randint(-900, 900))) // grid * grid
-        values[f"local_stride{loop}"] = rng.choice((0, run, -run, config.word_bytes, rng.randint(-40, 60))) // grid * grid
+        values[f"local_stride{loop}"] = rng.choice((0, run, -run, config.bus_bytes, rng.randint(-40, 60))) // grid * grid
     return values | (_bounds(rng, grid, run) if rng.random() < 0.5 else {})
 
 
@@ -121,7 +121,7 @@ def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor
 
 
 def _compute(config: ArrayConfig, rng: random.Random) -> Step | None:
-    word = config.word_bytes
+    word = 2 * max(config.rows, config.cols)
     for _ in range(ATTEMPTS):
         m, n = (rng.choice((1, size - 1, size, size + 1, rng.randint(1, 4 * size))) for size in (config.rows, config.cols))
         k = rng.choice((1, 2, word - 1, word, word + 1, rng.randint(1, 5 * word)))
@@ -135,12 +135,11 @@ def _compute(config: ArrayConfig, rng: random.Random) -> Step | None:
 
 
 def _panel(config: ArrayConfig, rng: random.Random, side: str, size: int, k: int) -> dict[str, int]:
-    """Where a panel lies; the first word is -1 where its stride leaves no room."""
+    """Where a panel lies; the first byte is -1 where its stride leaves no room."""
     contiguous = rng.randint(0, 1)
     lines, length = (size, k) if contiguous else (k, size)
-    words = -(-length // config.word_bytes)
-    stride = rng.choice((words, words, 0, 1, rng.randint(0, 2 * words + 3)))
-    first = _place(rng, 1, config.operand_words, 0, (lines - 1) * stride + words)
+    stride = rng.choice((length, length, 0, 1, rng.randint(0, 2 * length + 3)))
+    first = _place(rng, 1, config.operand_bytes, 0, (lines - 1) * stride + length)
     return {side: -1 if first is None else first, f"{side}_stride": stride, f"{side}_k_contiguous": contiguous}
 
 

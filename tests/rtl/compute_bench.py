@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import memory
 
 from hwacc import isa
@@ -15,6 +15,7 @@ from hwacc.config import ArrayConfig
 from hwacc.reference import Int8, Int32
 from hwacc.rtl.accumulator import Accumulator
 from hwacc.rtl.compute import ComputeEngine
+from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import OPERAND_READ_LATENCY
 from tests.rtl.compute_model import ComputeModel
 from tests.rtl.simulate import simulate
@@ -23,7 +24,7 @@ CYCLE_LIMIT = 20_000
 
 
 class ComputeSystem:
-    """The engine, the accumulator, and an operand memory on either side, filled with the model's words, in ``module``."""
+    """The engine, the accumulator, and an operand memory on either side, filled with the model's bytes, in ``module``."""
 
     def __init__(self, model: ComputeModel) -> None:
         self.engine = ComputeEngine(model.config)
@@ -31,16 +32,20 @@ class ComputeSystem:
         self.module = m = Module()
         m.submodules.engine, m.submodules.accumulator = self.engine, self.accumulator
         m.d.comb += [self.accumulator.drain.eq(self.engine.drain), self.accumulator.row.eq(self.engine.row)]
-        for side, words in (("west", model.west), ("north", model.north)):
-            m.submodules[side] = self._operand(m, side, words, 8 * model.config.word_bytes)
+        for side, content in (("west", model.west), ("north", model.north)):
+            m.submodules[side] = self._operand(m, side, content)
 
-    def _operand(self, m: Any, side: str, words: Int8, word_bits: int) -> Any:
-        init = [int.from_bytes(word.tobytes(), "little") for word in words]
-        operand = memory.Memory(shape=word_bits, depth=len(init), init=init)
-        read, late = operand.read_port(), Signal(word_bits)
-        assert OPERAND_READ_LATENCY == 2
-        m.d.comb += [read.addr.eq(getattr(self.engine, f"{side}_address")), getattr(self.engine, f"{side}_word").eq(late)]
-        m.d.sync += late.eq(read.data)
+    def _operand(self, m: Any, side: str, content: Int8) -> Any:
+        """Words of what the engine reads from each byte on; beyond the end are ones, which must not count."""
+        word = getattr(self.engine, f"{side}_word")
+        image = content.tobytes() + b"\xff" * len(word)
+        init = [int.from_bytes(image[start : start + len(word) // 8], "little") for start in range(len(content))]
+        operand = memory.Memory(shape=len(word), depth=len(init), init=init)
+        read = operand.read_port()
+        m.d.comb += [
+            read.addr.eq(getattr(self.engine, f"{side}_address")),
+            word.eq(delayed(m, read.data, OPERAND_READ_LATENCY - 1, name=side)),
+        ]
         return operand
 
 

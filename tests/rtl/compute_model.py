@@ -1,6 +1,6 @@
-"""What a COMPUTE descriptor means, in NumPy, over whole buffers of random words; and random descriptors.
+"""What a COMPUTE descriptor means, in NumPy, over whole buffers of random bytes; and random descriptors.
 
-The operand buffers hold random words, and a descriptor picks any place in them: the bytes around a panel are garbage, as they may
+The operand buffers hold random bytes, and a descriptor picks any place in them: the bytes around a panel are garbage, as they may
 be on the device. Columns of the last column tile beyond n are not defined; the model keeps track of which numbers are.
 """
 
@@ -31,7 +31,7 @@ class ComputeModel:
 
     def __post_init__(self) -> None:
         numbers = np.random.default_rng(self.seed)
-        operands = (2, self.config.operand_words, self.config.word_bytes)
+        operands = (2, self.config.operand_bytes)
         self.west, self.north = numbers.integers(-128, 128, operands, dtype=np.int8)
         words = (self.config.acc_words, self.config.cols)
         self.accumulator = numbers.integers(-(2**31), 2**31, words).astype(np.int32)
@@ -60,19 +60,18 @@ class ComputeModel:
         return self.accumulator[words].reshape(rows, -1).astype(np.int64), self.defined[words].reshape(rows, -1)
 
 
-def panel(words: Int8, first: int, stride: int, lines: int, k: int, k_contiguous: bool) -> Int8:
-    """An operand, [m or n, k], read from an operand buffer of words as COMPUTE's fields say."""
-    flat, size = words.reshape(-1), words.shape[1]
+def panel(buffer: Int8, first: int, stride: int, lines: int, k: int, k_contiguous: bool) -> Int8:
+    """An operand, [m or n, k], read from an operand buffer as COMPUTE's fields say."""
     line, byte = np.arange(lines)[:, None], np.arange(k)[None, :]
     start, along = (line, byte) if k_contiguous else (byte, line)
-    return np.asarray(flat[(first + start * stride) * size + along])
+    return np.asarray(buffer[first + start * stride + along])
 
 
 def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed: int) -> isa.Descriptor:
     """A descriptor whose panels lie inside the buffers; ``fixed`` says the values of some fields."""
     values = {name: rng.choice((1, rng.randint(1, most), rng.randint(1, most))) for name in "mnk"}
     if rng.random() < 0.3:
-        values["k"] = rng.choice((config.word_bytes, config.word_bytes + 1, 2 * config.word_bytes + 5))
+        values["k"] = rng.choice((2 * config.rows, 2 * config.cols + 1, 5 * config.cols + 3))
     values |= {name: rng.randint(0, 1) for name in ("west_k_contiguous", "north_k_contiguous", "dataflow", "signal_load")}
     values |= {"addend": rng.choice(list(isa.Addend)), "signal_store": 1, **fixed}
     for side, lines in (("west", "m"), ("north", "n")):
@@ -87,10 +86,9 @@ def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed:
 
 
 def _place(rng: random.Random, config: ArrayConfig, side: str, lines: int, k: int, k_contiguous: int) -> dict[str, int]:
-    """First word and stride of a panel; the last word of the buffer is often the panel's last."""
+    """First byte and stride of a panel; the last byte of the buffer is often the panel's last."""
     many, length = (lines, k) if k_contiguous else (k, lines)
-    width = -(-length // config.word_bytes)
-    fitting = [stride for stride in (0, width, width + 3) if (many - 1) * stride + width <= config.operand_words]
+    fitting = [stride for stride in (0, 1, length, length + 3) if (many - 1) * stride + length <= config.operand_bytes]
     stride = rng.choice(fitting)
-    room = config.operand_words - (many - 1) * stride - width
+    room = config.operand_bytes - (many - 1) * stride - length
     return {side: rng.choice((0, room, rng.randint(0, room))), f"{side}_stride": stride}

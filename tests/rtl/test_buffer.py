@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwacc.config import ArrayConfig
 from hwacc.rtl.buffer import OperandBuffer, ParameterBuffer
-from hwacc.rtl.interfaces import OPERAND_READ_LATENCY
+from hwacc.rtl.interfaces import BYTE_LANES_LATENCY, OPERAND_READ_LATENCY
 from tests.rtl.simulate import simulate
 
 
@@ -46,19 +46,21 @@ CONFIGS = [
 
 @pytest.mark.parametrize("seed", [11])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rows}x{config.cols}, bus {config.bus_bytes}")
-def test_operand_buffer_holds_what_unaligned_writes_left(config: ArrayConfig, seed: int) -> None:
-    rng, dut = random.Random(seed), OperandBuffer(config)
+@pytest.mark.parametrize("window", [4, 32])
+def test_operand_buffer_shows_from_any_byte_on_what_unaligned_writes_left(config: ArrayConfig, window: int, seed: int) -> None:
+    rng, dut = random.Random(seed), OperandBuffer(config, window=window)
     image = np.zeros(config.operand_bytes, np.uint8)
 
     async def bench(ctx: Any) -> None:
         await fill(ctx, dut, rng, config, image, 150)
-        words = list(range(config.operand_words))
-        for cycle in range(len(words) + OPERAND_READ_LATENCY):
+        starts = list(range(len(image) - window + 1))
+        rng.shuffle(starts)
+        for cycle in range(len(starts) + OPERAND_READ_LATENCY):
             if cycle >= OPERAND_READ_LATENCY:
-                word = image.reshape(-1, config.word_bytes)[words[cycle - OPERAND_READ_LATENCY]]
-                assert ctx.get(dut.data) == int.from_bytes(word.tobytes(), "little"), f"word {cycle - OPERAND_READ_LATENCY}"
-            if cycle < len(words):
-                ctx.set(dut.address, words[cycle])
+                start = starts[cycle - OPERAND_READ_LATENCY]
+                assert ctx.get(dut.data) == int.from_bytes(image[start : start + window].tobytes(), "little"), f"bytes from {start} on"
+            if cycle < len(starts):
+                ctx.set(dut.address, starts[cycle])
             await ctx.tick()
 
     simulate(dut, bench)
@@ -67,16 +69,16 @@ def test_operand_buffer_holds_what_unaligned_writes_left(config: ArrayConfig, se
 
 def test_a_read_in_the_cycle_after_a_write_sees_it() -> None:
     config = CONFIGS[0]
-    dut = OperandBuffer(config)
+    dut = OperandBuffer(config, window=8)
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.write.payload, {"address": 16 * 3 + 9, "data": 0x7F << 8 * 9, "mask": 1 << 9})
         ctx.set(dut.write.valid, 1)
         await ctx.tick()
         ctx.set(dut.write.valid, 0)
-        ctx.set(dut.address, 3)
+        ctx.set(dut.address, 16 * 3 + 9)
         await ctx.tick().repeat(OPERAND_READ_LATENCY)
-        assert ctx.get(dut.data) == 0x7F << 8 * 9
+        assert ctx.get(dut.data) == 0x7F
 
     simulate(dut, bench)
 
@@ -92,7 +94,7 @@ def test_parameter_buffer_gives_multiplier_and_shift_of_every_channel(config: Ar
         channels = image.reshape(config.parameter_words, config.cols, 8)
         for word, expected in enumerate(channels):
             ctx.set(dut.address, word)
-            await ctx.tick().repeat(OPERAND_READ_LATENCY)
+            await ctx.tick().repeat(BYTE_LANES_LATENCY)
             found = ctx.get(dut.data)
             for channel, raw in enumerate(expected):
                 assert found[channel].multiplier == raw[:4].copy().view(np.int32)[0]

@@ -70,17 +70,18 @@ def test_tiles_follow_without_a_gap_and_descriptors_after_two_cycles() -> None:
     tiles = 3 * 2
     first, second, third = bench.events.taken
     assert second - first == 7 * tiles + 2
-    assert third - second == SMALL.rows * tiles + 2, "a tile takes at least as many cycles as the array has rows"
-    assert bench.events.array_busy == (7 + SMALL.rows + SMALL.rows) * tiles
+    assert third - second == weight_cycles(SMALL) * tiles + 2, "a tile takes at least that many cycles"
+    assert bench.events.array_busy == (7 + 2 * weight_cycles(SMALL)) * tiles
 
 
-@pytest.mark.parametrize(("west", "north"), [layout for layout in LAYOUTS if any(layout)])
-def test_k_contiguous_tiles_take_whole_words_of_k(west: int, north: int) -> None:
-    rng, bench = fresh_bench()
-    word = SMALL.word_bytes
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
+@pytest.mark.parametrize(("west", "north"), LAYOUTS)
+def test_output_stationary_tiles_take_a_cycle_for_each_step_of_k_in_every_layout(config: ArrayConfig, west: int, north: int) -> None:
+    rng, bench = fresh_bench(config)
     layout = {"west_k_contiguous": west, "north_k_contiguous": north, "dataflow": 0}
-    bench.run([random_job(rng, SMALL, m=4, n=4, k=k, **layout) for k in (word, word + 1, 1)])
-    assert bench.events.array_busy == word + 2 * word + word
+    steps = range(1, 4 * max(config.rows, config.cols))
+    bench.run([random_job(rng, config, m=2 * config.rows, n=config.cols + 1, k=k, **layout) for k in steps])
+    assert bench.events.array_busy == 4 * sum(max(k, weight_cycles(config)) for k in steps)
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
@@ -89,7 +90,7 @@ def test_tokens_come_when_the_docstring_says(config: ArrayConfig) -> None:
     bench.run([random_job(rng, config, m=3, n=5, k=20, west_k_contiguous=0, north_k_contiguous=0, dataflow=0, signal_load=1)])
     last_step = bench.events.taken[0] + 1 + bench.events.array_busy
     assert bench.events.signal_load == [last_step]
-    last_write = last_step + config.rows + config.cols + config.rows + 3
+    last_write = last_step + config.rows + config.cols + config.rows + 4
     assert bench.events.signal_store == [last_write + 1], "the token comes with the first cycle in which the word can be read"
 
 
@@ -99,9 +100,8 @@ def test_weight_stationary_tiles_take_the_cycles_of_the_docstring(config: ArrayC
     rng, bench = fresh_bench(config)
     sizes = [(1, 2, 3), (9, 13, 6), (2, 9, 9), (17, 3, 5), (1, 1, 1)]
     bench.run([random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1) for m, k, n in sizes])
-    streams = [m if west else -(-m // config.word_bytes) * config.word_bytes for m, _, _ in sizes]
     tiles = [-(-k // config.rows) * -(-n // config.cols) for _, k, n in sizes]
-    fed = [count * max(stream, weight_cycles(config)) for count, stream in zip(tiles, streams)]
+    fed = [count * max(stream, weight_cycles(config)) for count, (stream, _, _) in zip(tiles, sizes)]
     assert bench.events.array_busy == sum(fed)
     distances = [b - a for a, b in itertools.pairwise(bench.events.taken)]
     changing = [1, 0, 0, 0]  # the first one, after reset
@@ -146,13 +146,13 @@ def test_only_the_tokens_that_were_asked_for_are_pushed() -> None:
 
 BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}]
 OUTSIDE = [
-    {"west": SMALL.operand_words - 1, "west_stride": 1, "west_k_contiguous": 1, "m": 2},
-    {"north": SMALL.operand_words - 1, "north_stride": 1, "north_k_contiguous": 1, "n": 2},
-    {"west": SMALL.operand_words - 1, "west_stride": 1, "west_k_contiguous": 0, "k": 2},
-    {"north": SMALL.operand_words - 1, "north_stride": 1, "north_k_contiguous": 0, "k": 2},
-    {"west": SMALL.operand_words - 1, "west_k_contiguous": 1, "k": SMALL.word_bytes + 1},
-    {"north": SMALL.operand_words - 1, "north_k_contiguous": 0, "n": SMALL.word_bytes + 1},
-    {"west": 65535, "west_stride": 65535, "m": 9, "west_k_contiguous": 1},
+    {"west": SMALL.operand_bytes - 4, "west_stride": 1, "west_k_contiguous": 1, "m": 2},
+    {"north": SMALL.operand_bytes - 4, "north_stride": 1, "north_k_contiguous": 1, "n": 2},
+    {"west": SMALL.operand_bytes - 4, "west_stride": 1, "west_k_contiguous": 0, "k": 2},
+    {"north": SMALL.operand_bytes - 4, "north_stride": 1, "north_k_contiguous": 0, "k": 2},
+    {"west": SMALL.operand_bytes - 32, "west_stride": 0, "west_k_contiguous": 1, "k": 33},
+    {"north": SMALL.operand_bytes - 32, "north_stride": 0, "north_k_contiguous": 0, "n": 33},
+    {"west": 2**20 - 1, "west_stride": 2**20 - 1, "m": 9, "west_k_contiguous": 1},
     {"acc": SMALL.acc_words - 1, "m": 2},
     {"acc": 65535, "m": 5, "n": 5},
     {"bias": SMALL.acc_words - 1, "addend": isa.Addend.BIAS, "n": 5},
@@ -215,12 +215,10 @@ def test_what_cannot_be_executed_is_a_fault_and_after_abort_the_next_result_is_e
 
 def test_panels_that_just_fit_are_no_fault() -> None:
     rng, bench = fresh_bench()
-    last = SMALL.operand_words - 1
+    last = SMALL.operand_bytes - 8
     jobs = [
-        isa.describe(
-            isa.COMPUTE, **{**DECENT, "west": last, "west_stride": 0, "north": last, "north_stride": 0, "k": SMALL.word_bytes, **layout}
-        )
-        for layout in ({}, {"west_k_contiguous": 1}, {"west_k_contiguous": 1, "north_k_contiguous": 1}, {"n": 8, "m": 8, "acc": 48})
+        isa.describe(isa.COMPUTE, **{**DECENT, "west": last, "west_stride": 0, "north": last, "north_stride": 0, "k": 8, **layout})
+        for layout in ({}, {"west_k_contiguous": 1}, {"west_k_contiguous": 1, "north_k_contiguous": 1}, {"n": 8, "m": 8, "acc": 32})
     ]
     bench.run([*jobs, random_job(rng, SMALL)])
     assert bench.events.faults == []

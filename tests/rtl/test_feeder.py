@@ -32,7 +32,7 @@ def play(feeder: Feeder, cycles: Sequence[dict[str, int]], garbage: int = 0) -> 
     async def bench(ctx: Any) -> None:
         for inputs in cycles:
             seen.append([ctx.get(lane) for lane in feeder.out])
-            for name in ("load", "lane", "tail", "backwards", "slice", "step", "group"):
+            for name in ("load", "lane", "count", "backwards", "step"):
                 ctx.set(getattr(feeder, name), inputs.get(name, 0))
             ctx.set(feeder.word, inputs.get("word", garbage))
             await ctx.tick()
@@ -60,51 +60,48 @@ def test_k_contiguous_words_loaded_one_lane_a_cycle_leave_skewed_and_without_a_g
     for w in range(words):
         for i in range(lanes):
             value = word(rows[i][w * word_bytes : (w + 1) * word_bytes])
-            cycles[w * word_bytes + i] = {"load": 1, "lane": i, "word": value}
+            cycles[w * word_bytes + i] = {"load": 1, "lane": i, "count": word_bytes, "word": value}
     steps = list(zip(*rows))
     assert play(Feeder(lanes=lanes, word_bytes=word_bytes), cycles, garbage=-1) == skewed(lanes, steps, len(cycles) + 1)
 
 
-def test_bytes_from_tail_on_are_zeroed_and_tail_0_keeps_all() -> None:
+def test_bytes_from_count_on_are_zeroed() -> None:
     rng = random.Random(5)
-    for tail in range(8):
+    for count in range(9):
         row = signed_bytes(rng, 8)
-        seen = play(Feeder(lanes=2, word_bytes=8), [{"load": 1, "lane": 1, "tail": tail, "word": word(row)}, *[{}] * 9])
-        kept = row[:tail] if tail else row
-        assert [lanes[1] for lanes in seen[1:]] == kept + [0] * (10 - len(kept)), f"tail {tail}"
+        seen = play(Feeder(lanes=2, word_bytes=8), [{"load": 1, "lane": 1, "count": count, "word": word(row)}, *[{}] * 9])
+        assert [lanes[1] for lanes in seen[1:]] == row[:count] + [0] * (10 - count), f"count {count}"
         assert all(lanes[0] == 0 for lanes in seen)
 
 
 @pytest.mark.parametrize(("slice_bytes", "word_bytes"), [(4, 16), (8, 8), (2, 8)])
-def test_backwards_a_slice_of_the_word_leaves_last_byte_first_without_the_bytes_from_tail_on(slice_bytes: int, word_bytes: int) -> None:
+def test_backwards_a_slice_of_the_word_leaves_last_byte_first_without_the_bytes_from_count_on(slice_bytes: int, word_bytes: int) -> None:
     rng = random.Random(slice_bytes)
     feeder = Feeder(lanes=2, word_bytes=word_bytes, slice_bytes=slice_bytes)
     loads, expected = [], []
-    for part in range(word_bytes // slice_bytes):
-        for tail in range(word_bytes):
-            row = signed_bytes(rng, word_bytes)
-            kept = row[: tail or word_bytes] + [0] * word_bytes
-            loads += [{"load": 1, "lane": 1, "tail": tail, "backwards": 1, "slice": part, "word": word(row)}, *[{}] * (slice_bytes - 1)]
-            expected += kept[part * slice_bytes : (part + 1) * slice_bytes][::-1]
+    for count in range(slice_bytes + 1):
+        row = signed_bytes(rng, word_bytes)
+        loads += [{"load": 1, "lane": 1, "count": count, "backwards": 1, "word": word(row)}, *[{}] * (slice_bytes - 1)]
+        expected += [0] * (slice_bytes - count) + row[:count][::-1]
     assert [lanes[1] for lanes in play(feeder, loads)[1:]] == expected
 
 
 @pytest.mark.parametrize(("lanes", "word_bytes"), SIZES)
 def test_across_words_stepped_one_a_cycle_leave_skewed(lanes: int, word_bytes: int) -> None:
     rng = random.Random(word_bytes)
-    for group in range(word_bytes // lanes):
+    for count in (lanes, 1, 0):
         words = [signed_bytes(rng, word_bytes) for _ in range(11)]
-        cycles = [{"step": 1, "group": group, "word": word(values)} for values in words]
-        steps = [values[group * lanes : (group + 1) * lanes] for values in words]
+        cycles = [{"step": 1, "count": count, "word": word(values)} for values in words]
+        steps = [values[:count] for values in words]
         cycles += [{} for _ in range(lanes)]
         seen = play(Feeder(lanes=lanes, word_bytes=word_bytes), cycles, garbage=-1)
-        assert seen == skewed(lanes, steps, len(cycles) + 1), f"group {group}"
+        assert seen == skewed(lanes, steps, len(cycles) + 1), f"count {count}"
 
 
 def test_a_pause_between_steps_is_a_zero_on_every_lane() -> None:
     rng = random.Random(9)
     words = [signed_bytes(rng, 4) for _ in range(4)]
-    cycles = [{"step": 1, "word": word(words[0])}, {}, {"step": 1, "word": word(words[1])}, *[{}] * 5]
+    cycles = [{"step": 1, "count": 4, "word": word(words[0])}, {}, {"step": 1, "count": 4, "word": word(words[1])}, *[{}] * 5]
     seen = play(Feeder(lanes=4, word_bytes=4), cycles, garbage=-1)
     assert seen == skewed(4, [words[0], [0] * 4, words[1]], len(cycles) + 1)
 
@@ -113,12 +110,12 @@ def test_an_across_tile_may_follow_a_k_contiguous_one_at_once() -> None:
     rng = random.Random(11)
     rows = [signed_bytes(rng, 4) for _ in range(4)]
     across = [signed_bytes(rng, 4) for _ in range(4)]
-    cycles = [{"load": 1, "lane": i, "word": word(row)} for i, row in enumerate(rows)]
-    cycles += [{"step": 1, "word": word(values)} for values in across] + [{}] * 4
+    cycles = [{"load": 1, "lane": i, "count": 4, "word": word(row)} for i, row in enumerate(rows)]
+    cycles += [{"step": 1, "count": 4, "word": word(values)} for values in across] + [{}] * 4
     seen = play(Feeder(lanes=4, word_bytes=4), cycles)
     assert seen == skewed(4, [*zip(*rows), *across], len(cycles) + 1)
 
 
 def test_more_lanes_than_bytes_of_a_word_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^8 lanes do not fit in words of 4 bytes$"):
+    with pytest.raises(ValueError, match=r"^8 bytes do not fit in words of 4$"):
         Feeder(lanes=8, word_bytes=4)

@@ -31,14 +31,12 @@ class Panel:
 
 def tile_reads(panel: Panel, config: ArrayConfig, k: int, n: int) -> Reads:
     """What the tile from step ``k`` and column ``n`` on reads, in order: (cycle, address, kind, details)."""
-    word, rows, cols = config.word_bytes, config.rows, config.cols
+    rows, cols = config.rows, config.cols
     if panel.k_contiguous:
-        tail = panel.k % word if panel.k - k // word * word < word else 0
-        return [
-            (i, panel.base + (n + i) * panel.stride + k // word, "load", i, tail, k % word // rows) for i in range(cols) if n + i < panel.n
-        ]
-    steps = reversed(range(k, k + rows))
-    return [(i, panel.base + step * panel.stride + n // word, "take", n % word // cols) for i, step in enumerate(steps) if step < panel.k]
+        count = min(rows, panel.k - k)
+        return [(i, panel.base + (n + i) * panel.stride + k, count, "load", i) for i in range(cols) if n + i < panel.n]
+    steps, count = reversed(range(k, k + rows)), min(cols, panel.n - n)
+    return [(i, panel.base + step * panel.stride + n, count, "take") for i, step in enumerate(steps) if step < panel.k]
 
 
 def panel_reads(panel: Panel, config: ArrayConfig) -> list[Reads]:
@@ -50,9 +48,9 @@ def reading(ctx: Any, walker: WeightWalker, cycle: int) -> Reads:
     """What is read in this cycle: one read or none."""
     reads: Reads = []
     if ctx.get(walker.load):
-        reads.append((cycle, ctx.get(walker.address), "load", ctx.get(walker.lane), ctx.get(walker.tail), ctx.get(walker.slice)))
+        reads.append((cycle, ctx.get(walker.address), ctx.get(walker.count), "load", ctx.get(walker.lane)))
     if ctx.get(walker.take):
-        reads.append((cycle, ctx.get(walker.address), "take", ctx.get(walker.group)))
+        reads.append((cycle, ctx.get(walker.address), ctx.get(walker.count), "take"))
     return reads
 
 
@@ -87,11 +85,7 @@ def random_panel(rng: random.Random) -> Panel:
 def test_tiles_read_what_a_list_of_lines_says_and_nothing_after_the_last_one(config: ArrayConfig) -> None:
     rng = fresh_random()
     walker = WeightWalker(config)
-    sizes = [
-        (n, k)
-        for n in (1, config.cols, config.cols + 1)
-        for k in (1, config.rows - 1, config.rows, config.word_bytes, 2 * config.word_bytes + 1)
-    ]
+    sizes = [(n, k) for n in (1, config.cols, config.cols + 1) for k in (1, config.rows - 1, config.rows, 4 * config.rows + 1)]
     panels = [Panel(7 + n, 5, n, k, layout) for n, k in sizes for layout in (0, 1)] + [random_panel(rng) for _ in range(20)]
 
     async def bench(ctx: Any) -> None:
@@ -113,10 +107,11 @@ def test_rewind_in_the_middle_of_a_panel_begins_anew() -> None:
     simulate(walker, bench)
 
 
-def test_addresses_beyond_16_bits_do_not_wrap() -> None:
+def test_addresses_beyond_20_bits_do_not_wrap() -> None:
+    most = 2**20 - 1
     walker = WeightWalker(TINY)
-    panels = [Panel(65535, 65535, 4, 3, layout) for layout in (0, 1)]
-    assert max(read[1] for read in panel_reads(panels[1], TINY)[0]) == 65535 * 4, "the model itself"
+    panels = [Panel(most, most, 4, 3, layout) for layout in (0, 1)]
+    assert max(read[1] for read in panel_reads(panels[1], TINY)[0]) == most * 4, "the model itself"
 
     async def bench(ctx: Any) -> None:
         for panel in panels:
