@@ -32,8 +32,9 @@ class Blocking:
     first_steps
         Lengths into which the very first COMPUTE is split along k: each part starts as soon as its share is loaded. They count as
         far as they fit; what is left is one more part.
-    last_rows
-        Rows of the parts into which the very last COMPUTE is split likewise: each part is stored while the next one is computed.
+    last_rows, last_columns
+        Rows and columns of the parts into which the very last COMPUTE is split likewise: each part is stored while the next one is
+        computed. Columns count only if that COMPUTE is its panel's only one, and are whole tiles.
     """
 
     rows: tuple[Range, ...]
@@ -43,6 +44,7 @@ class Blocking:
     dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY
     first_steps: tuple[int, ...] = ()
     last_rows: tuple[int, ...] = ()
+    last_columns: tuple[int, ...] = ()
 
     def panels(self) -> Iterator[tuple[int, int]]:
         """Indices into ``rows`` and ``columns``, in the order of work."""

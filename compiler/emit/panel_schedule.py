@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
@@ -19,6 +19,8 @@ from hwacc.isa import Addend, Output, Target
 
 Loads = list[tuple[dict[str, int], int]]
 """Field values and cycles of each LOAD of a unit, for local address 0."""
+Part = tuple[Range, Range]
+"""Rows and columns of a part of a panel."""
 
 
 class PanelScheduler:
@@ -33,6 +35,9 @@ class PanelScheduler:
         self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
+        self.compute_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.compute_cycles(*sizes, config))
+        pitch = spec.n * spec.element_bytes
+        self.store_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.store_cycles(*sizes, spec.element_bytes, pitch, config))
 
     def build(self, blocking: Blocking) -> Schedule:
         """The schedule of ``blocking``, whose panels must fit."""
@@ -70,30 +75,34 @@ class _Run:
         self.west, self.north = Residency(west, self.config.operand_bytes), Residency(north, self.config.operand_bytes)
 
     def _panel(self, result: Held, row: int, column: int, *, is_last: bool) -> None:
-        """A panel of the result, over all of k, to memory: the first one of all split along k, the last one along m."""
+        """A panel of the result, over all of k, to memory: the first one of all split along k, the last one along m or n."""
         blocking, rows, columns = self.blocking, self.blocking.rows[row], self.blocking.columns[column]
-        first = [] if self.schedule.operations else [*blocking.first_steps]
+        first = () if self.schedule.operations else blocking.first_steps
         *pieces, last = [(0, part) for part in split_range(blocking.steps[0], first)] + list(enumerate(blocking.steps))[1:]
         for step, part in pieces:
-            self._compute(result, row, column, step, part, rows)
+            self._compute(result, row, column, step, part, (rows, columns))
         reader = None
-        for some_rows in split_range(rows, blocking.last_rows if is_last else ()):
-            computed = self._compute(result, row, column, *last, some_rows)
-            reader = self._store(result, some_rows, rows, columns, column, computed)
+        for some in self._last_parts(rows, columns, is_whole=not pieces) if is_last else [(rows, columns)]:
+            computed = self._compute(result, row, column, *last, some)
+            reader = self._store(result, row, column, some, computed)
         result.reader = reader
 
-    def _store(self, result: Held, rows: Range, panel_rows: Range, columns: Range, column: int, computed: int) -> int:
-        """Brings ``rows`` of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
-        values = self._store_values(result.place + self._result_words(rows[0] - panel_rows[0], columns), rows, columns)
+    def _last_parts(self, rows: Range, columns: Range, *, is_whole: bool) -> list[Part]:
+        """Parts of the last panel. Columns apart have words apart, so their sums cannot have begun together."""
+        some_columns = split_range(columns, self.blocking.last_columns if is_whole else ())
+        return [(some_rows, some) for some in some_columns for some_rows in split_range(rows, self.blocking.last_rows)]
+
+    def _store(self, result: Held, row: int, column: int, some: Part, computed: int) -> int:
+        """Brings a part of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
+        rows, columns = some
         after: list[int | None] = [computed]
         scales = None
         if self.spec.has_parameters:
             scales = self.parameters.place((column, 0))
-            self._bring(scales, Target.PARAMETERS, self.shared.parameters, columns)
-            values["parameters"] = scales.place
+            self._bring(scales, Target.PARAMETERS, self.shared.parameters, self.blocking.columns[column])
             after.append(scales.loaded)
-        width, height = columns[1] - columns[0], rows[1] - rows[0]
-        cycles = cost.store_cycles(height, width, self.spec.element_bytes, values["stride1"], self.config)
+        values = partial(self._store_values, result.place, row, column, some, scales.place if scales else None)
+        cycles = self.shared.store_cycles(rows[1] - rows[0], columns[1] - columns[0])
         number = self.schedule.add(isa.STORE, values, cycles=cycles, slot=self.shared.slots["output"], after=after)
         if scales is not None:
             scales.reader = number
@@ -101,46 +110,49 @@ class _Run:
             self.bias.place((column, 0)).reader = number
         return number
 
-    def _compute(self, result: Held, row: int, column: int, step: int, part: Range, some_rows: Range) -> int:
-        """A ``part`` of a panel's step for some of its rows: the LOADs of what is not on chip, and a COMPUTE; returns its number."""
+    def _compute(self, result: Held, row: int, column: int, step: int, part: Range, some: Part) -> int:
+        """A ``part`` of a step for ``some`` of a panel: the LOADs of what is not on chip, and a COMPUTE; returns its number."""
         blocking = self.blocking
         rows, columns, steps = blocking.rows[row], blocking.columns[column], blocking.steps[step]
         west, north = self.west.place((row, step)), self.north.place((column, step))
-        self._fill(west, Target.WEST, part, lambda: self.shared.west(rows, steps, part))
-        self._fill(north, Target.NORTH, part, lambda: self.shared.north(columns, steps, part))
-        values = self._compute_values(rows, columns, steps, part, some_rows)
-        values |= {"west": west.place + values["west"], "north": north.place + values["north"], "acc": result.place + values["acc"]}
+        if west.filled < part[1]:
+            self._load(west, Target.WEST, self.shared.west(rows, steps, part))
+            west.filled = part[1]
+        if north.filled < part[1]:
+            self._load(north, Target.NORTH, self.shared.north(columns, steps, part))
+            north.filled = part[1]
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
         if bias is not None:
             self._bring(bias, Target.ACCUMULATOR, self.shared.bias, columns)
-            values |= {"addend": Addend.BIAS, "bias": bias.place}
             after.append(bias.loaded)
-        cycles = cost.compute_cycles(values["m"], values["n"], values["k"], blocking.dataflow, self.config)
+        places = west.place, north.place, result.place, bias.place if bias else None
+        values = partial(self._compute_values, places, (rows, columns, steps), part, some)
+        cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], part[1] - part[0], blocking.dataflow)
         number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
         west.reader = north.reader = number
         return number
 
-    def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range, some_rows: Range) -> dict[str, int]:
-        """Fields of a COMPUTE of ``part`` of a panel's ``steps`` for some of its ``rows``, if the panels and the result began at 0."""
-        n, before, skipped = columns[1] - columns[0], part[0] - steps[0], some_rows[0] - rows[0]
-        line = steps[1] - steps[0]
-        values = {"m": some_rows[1] - some_rows[0], "n": n, "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
-        values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": self._result_words(skipped, columns)}
-        values |= {"west": before + skipped * line, "west_stride": line, "west_k_contiguous": 1}
+    def _compute_values(
+        self, places: tuple[int, int, int, int | None], panel: tuple[Range, Range, Range], part: Range, some: Part
+    ) -> dict[str, int]:
+        """Fields of a COMPUTE of a ``part`` of the steps of a ``panel``, for ``some`` of it."""
+        (west, north, acc, bias), (rows, columns, steps) = places, panel
+        line, width, before = steps[1] - steps[0], columns[1] - columns[0], part[0] - steps[0]
+        down, right = some[0][0] - rows[0], some[1][0] - columns[0]
+        values = {"m": some[0][1] - some[0][0], "n": some[1][1] - some[1][0], "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
+        values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": acc + self._result_words(rows, columns, some)}
+        values |= {"west": west + before + down * line, "west_stride": line, "west_k_contiguous": 1}
+        if bias is not None:
+            values |= {"addend": Addend.BIAS, "bias": bias + right // self.config.cols}
         if self.spec.weights_layout == "nk":
-            return values | {"north": before, "north_stride": line, "north_k_contiguous": 1}
-        return values | {"north": before * n, "north_stride": n}
+            return values | {"north": north + before + right * line, "north_stride": line, "north_k_contiguous": 1}
+        return values | {"north": north + before * width + right, "north_stride": width}
 
-    def _result_words(self, rows: int, columns: Range) -> int:
-        """Accumulator words of so many rows."""
-        return rows * self.shared.sizes.column_tiles(columns[1] - columns[0])
-
-    def _fill(self, held: Held, target: Target, part: Range, loads: Callable[[], Loads]) -> None:
-        """Loads a ``part`` of a unit, unless it is there; parts come in order."""
-        if held.filled < part[1]:
-            self._load(held, target, loads())
-            held.filled = part[1]
+    def _result_words(self, rows: Range, columns: Range, some: Part) -> int:
+        """Accumulator words of a panel before ``some`` of it: all its rows of the columns before, and rows of these columns."""
+        tiles = self.shared.sizes.column_tiles
+        return (rows[1] - rows[0]) * tiles(some[1][0] - columns[0]) + (some[0][0] - rows[0]) * tiles(some[1][1] - some[1][0])
 
     def _bring(self, held: Held, target: Target, loads: Callable[..., Loads], *ranges: Range) -> None:
         """Loads a unit, unless it is there."""
@@ -149,26 +161,30 @@ class _Run:
 
     def _load(self, held: Held, target: Target, loads: Loads) -> None:
         """LOADs to the place of a unit, once nobody reads what was there."""
-        base, slot = held.place * self._place_bytes(target), self.shared.slots[_BUFFER[target]]
+        slot = self.shared.slots[_BUFFER[target]]
         for fields, cycles in loads:
-            values = {**fields, "local": fields["local"] + base, "target": target}
-            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=[held.before])
+            values = partial(self._load_values, held.place, target, fields)
+            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=(held.before,))
 
-    def _place_bytes(self, target: Target) -> int:
-        """Bytes of what places in a buffer count: words, or the bytes of an operand."""
+    def _load_values(self, place: int, target: Target, fields: dict[str, int]) -> dict[str, int]:
+        """Fields of a LOAD to a place, counted in words where the buffer is not an operand's."""
         words = {Target.ACCUMULATOR: self.config.acc_word_bytes, Target.PARAMETERS: self.config.cols * PARAMETER_BYTES}
-        return words.get(target, 1)
+        return {**fields, "local": fields["local"] + place * words.get(target, 1), "target": target}
 
-    def _store_values(self, place: int, rows: Range, columns: Range) -> dict[str, int]:
-        spec = self.spec
+    def _store_values(self, place: int, row: int, column: int, some: Part, scales: int | None) -> dict[str, int]:
+        """Fields of a STORE of ``some`` of a panel whose result is at ``place``, and whose parameters are at ``scales``."""
+        spec, panel = self.spec, (self.blocking.rows[row], self.blocking.columns[column])
+        rows, columns = some
         values = {
             "address": (rows[0] * spec.n + columns[0]) * spec.element_bytes,
             "n": columns[1] - columns[0],
-            "acc": place,
+            "acc": place + self._result_words(*panel, some),
             "count1": rows[1] - rows[0],
             "stride1": spec.n * spec.element_bytes,
             "output": Output[spec.output.upper()],
         }
+        if scales is not None:
+            values["parameters"] = scales + (columns[0] - panel[1][0]) // self.config.cols
         if spec.output == "int8":
             values |= {name: int(getattr(spec, name)) for name in ("per_channel", "double_round", "zero_point", "clamp_min", "clamp_max")}
             values |= {} if spec.per_channel else {"multiplier": spec.multiplier, "shift": spec.shift}

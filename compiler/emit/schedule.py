@@ -10,7 +10,7 @@ also right, whatever the length of the queues.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from hwacc import isa
@@ -18,15 +18,18 @@ from hwacc.compiler.emit import cost
 from hwacc.config import ArrayConfig
 from hwacc.isa import Engine
 
+Values = Callable[[], Mapping[str, int]]
+"""Field values without tokens: asked for only if the schedule becomes a stream, for most are only tried."""
 
-@dataclass(frozen=True)
+
+@dataclass(slots=True)
 class Operation:
     """A descriptor without tokens. ``slot`` is the buffer that its address refers to; ``start`` and ``end`` are cycles."""
 
     op: isa.Op
-    values: Mapping[str, int]
+    values: Values
     slot: int | None
-    after: tuple[int, ...]
+    after: list[int]
     start: int
     end: int
 
@@ -39,33 +42,35 @@ class Schedule:
         self.operations: list[Operation] = []
         self._free = dict.fromkeys((Engine.LOAD, Engine.COMPUTE, Engine.STORE), cost.START)
         self._fetch = cost.fetch_cycles(config)
+        self._settle = {(a, b): cost.settle_cycles(a, b, config) for a in self._free for b in self._free}
 
     @property
     def cycles(self) -> int:
         """Estimate for the whole, from the doorbell to the completion record."""
         return max(self._free.values()) + cost.END
 
-    def add(self, op: isa.Op, values: Mapping[str, int], *, cycles: int, slot: int | None = None, after: Iterable[int | None] = ()) -> int:
+    def add(self, op: isa.Op, values: Values, *, cycles: int, slot: int | None = None, after: Iterable[int | None] = ()) -> int:
         """Appends an operation that needs the operations ``after``; returns its number."""
-        needed = tuple(number for number in after if number is not None and self.operations[number].op is not op)
-        start = max([self._free[op.engine], *(self._reaches(number, op.engine) for number in needed)])
+        engine, operations, needed = op.engine, self.operations, []
+        start = self._free[engine]
+        for number in after:
+            if number is not None and operations[number].op is not op:
+                needed.append(number)
+                producer = operations[number]
+                start = max(start, producer.end + self._settle[producer.op.engine, engine])
         self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
-        self._free[op.engine] = start + cycles
-        self.operations.append(Operation(op, values, slot, needed, start, start + cycles))
-        return len(self.operations) - 1
+        self._free[engine] = start + cycles
+        operations.append(Operation(op, values, slot, needed, start, start + cycles))
+        return len(operations) - 1
 
     def finished(self) -> list[tuple[isa.Descriptor, int | None]]:
         """Descriptors with tokens, and their slots, in the order of the stream."""
         tokens = self._tokens()
         order = sorted(range(len(self.operations)), key=lambda number: (self.operations[number].start, number))
         return [
-            (isa.describe(operation.op, **operation.values, **tokens[number]), operation.slot)
+            (isa.describe(operation.op, **operation.values(), **tokens[number]), operation.slot)
             for number, operation in ((number, self.operations[number]) for number in order)
         ]
-
-    def _reaches(self, number: int, consumer: Engine) -> int:
-        producer = self.operations[number]
-        return producer.end + cost.settle_cycles(producer.op.engine, consumer, self.config)
 
     def _tokens(self) -> list[dict[str, int]]:
         """Token fields of each operation.

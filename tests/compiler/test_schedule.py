@@ -13,11 +13,11 @@ def tokens(descriptor: isa.Descriptor) -> set[str]:
 
 
 def load(schedule: Schedule, address: int, after: list[int | None] | None = None) -> int:
-    return schedule.add(isa.LOAD, {"run": 8, "address": address}, cycles=10, slot=0, after=after or [])
+    return schedule.add(isa.LOAD, lambda: {"run": 8, "address": address}, cycles=10, slot=0, after=after or [])
 
 
 def compute(schedule: Schedule, after: list[int | None]) -> int:
-    return schedule.add(isa.COMPUTE, {"m": 1, "n": 1, "k": 1}, cycles=10, after=after)
+    return schedule.add(isa.COMPUTE, lambda: {"m": 1, "n": 1, "k": 1}, cycles=10, after=after)
 
 
 def test_a_dependency_is_one_token() -> None:

@@ -73,7 +73,7 @@ class _Order:
         values = {name: value for name, value in step.descriptor.values.items() if name not in ("opcode", "reserved")}
         own = {field.name for field in step.descriptor.op.own_fields}
         values = {name: value for name, value in values.items() if name in own}
-        number = self.schedule.add(step.descriptor.op, values, cycles=step.cycles, slot=step.slot, after=set(after))
+        number = self.schedule.add(step.descriptor.op, lambda: values, cycles=step.cycles, slot=step.slot, after=set(after))
         self._touched.append((step.descriptor.op.engine, step.slot, touched))
         return number
 
@@ -100,7 +100,7 @@ class _Order:
             operation = self.schedule.operations[number]
             if operation.op is isa.STORE and any(compute <= n and self.schedule.operations[n].op is isa.COMPUTE for n in operation.after):
                 return number
-        acc = int(self.schedule.operations[compute].values["acc"])
+        acc = int(self.schedule.operations[compute].values()["acc"])
         return self.add(Step(isa.describe(isa.STORE, n=1, acc=acc, output=isa.Output.INT32), SCRATCH, 5))
 
 
