@@ -14,7 +14,7 @@ from hwacc.rtl.interfaces import ACC_READ_LATENCY, acc_read_port, local_write_po
 
 def drain_layout() -> data.StructLayout:
     """What to do with a drained row: see :class:`Accumulator`."""
-    return data.StructLayout({"write": 1, "first": 1, "addend": isa.Addend, "address": 16, "bias": 16})
+    return data.StructLayout({"write": 1, "first": 1, "held": 1, "addend": isa.Addend, "address": 16, "last": 16, "bias": 16})
 
 
 class Accumulator(wiring.Component):
@@ -23,9 +23,10 @@ class Accumulator(wiring.Component):
     drain
         Rows of results. ``drain`` announces a row :data:`ACC_READ_LATENCY` cycles before it is on ``row``; the row, plus its
         addend, is then written to ``address`` if ``write``. The addend is nothing, the word at ``address``, or the
-        bias word: that one is read with the ``first`` row of a tile and kept. Never waits.
+        bias word: that one is read with the ``first`` row of a tile and kept. Never waits. ``held``: STORE has been told of the
+        words up to ``last`` although they come only now, in order.
     read
-        STORE's reads; refused in the cycles in which the drain reads the same half.
+        STORE's reads; refused in the cycles in which the drain reads the same half, and where ``held`` words are yet to be written.
     write
         LOAD's writes, any bytes; refused in the cycles in which the drain writes.
 
@@ -60,10 +61,12 @@ class Accumulator(wiring.Component):
         accumulates = self.drain.write & (self.drain.addend == isa.Addend.ACCUMULATE)
         takes_bias = self.drain.first & (self.drain.addend == isa.Addend.BIAS)
         drain_reads_at = Signal(16)
+        now = data.View(drain_layout(), delayed(m, self.drain.as_value(), ACC_READ_LATENCY, name="drain", reset_less=False))
+        early = now.write & now.held & (self.read.address >= now.address) & (self.read.address <= now.last)
         m.d.comb += [
             drain_reads.eq(accumulates | takes_bias),
             drain_reads_at.eq(Mux(takes_bias, self.drain.bias, self.drain.address)),
-            self.read.ready.eq(~drain_reads | (drain_reads_at[half_bit] != self.read.address[half_bit])),
+            self.read.ready.eq((~drain_reads | (drain_reads_at[half_bit] != self.read.address[half_bit])) & ~early),
         ]
         fetched = []
         for number, half in enumerate(self.halves):
@@ -86,7 +89,6 @@ class Accumulator(wiring.Component):
         ]
 
         # The drained row meets its addend.
-        now = data.View(drain_layout(), delayed(m, self.drain.as_value(), ACC_READ_LATENCY, name="drain", reset_less=False))
         bias = Signal(word_bits, reset_less=True)
         addend = Signal(word_bits)
         with m.If(now.first):

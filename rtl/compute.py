@@ -25,14 +25,17 @@ ISSUE_TO_ARRAY = OPERAND_READ_LATENCY + 1
 class ComputeEngine(wiring.Component):
     """Executes COMPUTE descriptors: walks the tiles of a panel, feeds the array and drains it.
 
-    Output-stationary, a tile takes k cycles; row tiles are walked inside column tiles. The result's last word is written
-    ``rows + cols + rows + 4`` cycles after the last step. Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows
-    stream through it: m cycles. Slices of k are walked inside column tiles; from the second on they add to what the accumulator holds.
+    Output-stationary, a tile takes k cycles; row tiles are walked inside column tiles. The rows of the last tile are written from
+    ``rows + cols + 5`` cycles after the last step on, a row a cycle, and STORE's token comes for the first one of them (:class:`Drain`).
+    Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows stream through it: m cycles. Slices of k are walked
+    inside column tiles; from the second on they add to what the accumulator holds.
 
     A tile takes at least :func:`hwacc.rtl.weights.weight_cycles`: the sums of the tile before leave in that time, or the weights of
-    the next one enter, and each lane can be served once. Tiles of a descriptor follow without a gap; between descriptors there are
-    two cycles, and the weights of the first tile come before it. Where the dataflow changes, the array runs empty in between. After
-    reset and after abort, the feeders and the array are flushed before the first descriptor is taken.
+    the next one enter, and each lane can be served once. Tiles follow without a gap, also from one descriptor to the next if that is
+    there in time: it is taken while the one before is at work. In between are two cycles where the next one reads the accumulator,
+    unless it adds to the very same panel: a word must not be read back at once. The weights of a descriptor's first tile enter behind
+    the last tile of the one before where that has cycles to spare, else before the tile. Where the dataflow changes, the array runs empty in
+    between. After reset and after abort, the feeders and the array are flushed before the first tile.
 
     west_address, west_word, north_address, north_word
         Reads of the operand buffers: a window of bytes from any byte on, :data:`OPERAND_READ_LATENCY` cycles.
@@ -63,33 +66,54 @@ class ComputeEngine(wiring.Component):
         m = Module()
         config = self.config
         work = Signal(work_layout(isa.COMPUTE), reset_less=True)
+        coming = Signal(work_layout(isa.COMPUTE), reset_less=True)  # the next one
+        waiting, begin = Signal(), Signal()  # it is there; it becomes ``work``
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config, cycles_to_swap=ISSUE_TO_ARRAY)
         m.submodules.weights = weights = WeightWalker(config)
         stationary = Signal()  # the weights stay, and rows stream; else the sums stay, and k streams
-        west = self._lines(m, work, "west", config.rows)
-        north = self._lines(m, work, "north", config.cols)
+        primes, primed = Signal(), Signal()  # the weights of the coming descriptor's first tile enter, or are in
+        panel = Signal(work_layout(isa.COMPUTE))  # what the walkers go back to the beginning of
+        m.d.comb += panel.eq(Mux(begin | primes, coming, work))
+        # The array gives the bottom row first, so the first row of the result is computed there.
+        m.submodules.west_lines = west = LineWalker(lanes=config.rows, descending=True)
+        m.submodules.north_lines = north = LineWalker(lanes=config.cols)
         m.d.comb += [
-            west.size.eq(Mux(stationary, work.k, work.m)),
-            west.k.eq(Mux(stationary, work.m, work.k)),
-            west.k_contiguous.eq(work.west_k_contiguous ^ stationary),
-            north.size.eq(work.n),
-            north.k.eq(work.k),
-            north.k_contiguous.eq(work.north_k_contiguous),
-            weights.base.eq(work.north),
-            weights.stride.eq(work.north_stride),
-            weights.n.eq(work.n),
-            weights.k.eq(work.k),
-            weights.k_contiguous.eq(work.north_k_contiguous),
+            west.base.eq(panel.west),
+            west.stride.eq(panel.west_stride),
+            west.size.eq(Mux(stationary, panel.k, panel.m)),
+            west.k.eq(Mux(stationary, panel.m, panel.k)),
+            west.k_contiguous.eq(panel.west_k_contiguous ^ stationary),
+            weights.n.eq(panel.n),
+            north.size.eq(panel.n),
         ]
-        outside = self._feed(m, "west", config.rows, west, array.west)
-        outside |= self._feed(m, "north", config.cols, north, array.north, weights, stationary)
+        for walker in (north, weights):
+            m.d.comb += [
+                walker.base.eq(panel.north),
+                walker.stride.eq(panel.north_stride),
+                walker.k.eq(panel.k),
+                walker.k_contiguous.eq(panel.north_k_contiguous),
+            ]
+        outside_west = self._feed(m, "west", config.rows, west, array.west)
+        outside_north = self._feed(m, "north", config.cols, north, array.north, weights, stationary)
 
-        # What the descriptor comes to, known one cycle after it is taken.
+        m.d.comb += self.work.ready.eq(~waiting & ~self.abort)
+        with m.If(self.work.ready):
+            m.d.sync += [coming.eq(self.work.payload), waiting.eq(self.work.valid)]
+        with m.Elif(begin | self.abort):
+            m.d.sync += waiting.eq(0)
+
+        # What the coming descriptor comes to.
         column_tiles = Signal(16, reset_less=True)
         period = Signal(16, reset_less=True)
-        length = Mux(work.dataflow, work.m, work.k)  # what streams
-        bad_field = (work.m == 0) | (work.n == 0) | (work.k == 0) | (work.addend > isa.Addend.BIAS)
+        settled = Signal()  # a cycle has passed since the last step
+        coming_columns = (coming.n + config.cols - 1) >> ceil_log2(config.cols)
+        length = Mux(coming.dataflow, coming.m, coming.k)  # what streams
+        bad_field = (coming.m == 0) | (coming.n == 0) | (coming.k == 0) | (coming.addend > isa.Addend.BIAS)
+        # On the same panel a word comes again after a whole tile, long enough for it to be read back.
+        same_panel = (coming.acc == work.acc) & (coming_columns == column_tiles)
+        reads_back = (coming.addend != isa.Addend.NONE) & ~((coming.addend == isa.Addend.ACCUMULATE) & same_panel)
+        follows = waiting & (coming.dataflow == stationary) & ~bad_field & ~reads_back
 
         cycle = Signal(17, reset_less=True)  # in the tile
         inner_left = Signal(16, reset_less=True)  # rows, or steps of k where the weights stay, from this tile on
@@ -102,46 +126,29 @@ class ComputeEngine(wiring.Component):
         last_column = columns_left <= config.cols
         feeding = Signal()
         weights_in = cycle == weight_cycles(config)
+        outside = outside_west | outside_north
+        outside_index = Mux(outside_north & primed, coming.index, work.index)
 
         flush_cycles = max(config.west_window, config.north_window) + config.rows + config.cols  # the way through a feeder and the array
         flush = Signal(range(flush_cycles + 1), init=flush_cycles)
         flushed = Signal()
         with m.FSM(init="FLUSH") as fsm:
             with m.State("IDLE"):
-                m.d.comb += self.work.ready.eq(~self.abort)
-                m.d.sync += [work.eq(self.work.payload), flush.eq(flush_cycles)]
-                with m.If(self.work.valid & self.work.ready):
-                    m.next = "PREPARE"
-                    with m.If(self.work.payload.dataflow != stationary):
-                        m.next = "CHANGE"
-                with m.If(self.abort & drain.busy):
-                    m.next = "FLUSH"
-            with m.State("CHANGE"):
-                # The cells change their meaning only when they are empty.
-                with m.If(~drain.busy):
-                    m.d.sync += stationary.eq(work.dataflow)
-                    m.next = "PREPARE"
-                with m.If(self.abort):
-                    m.next = "FLUSH"
-            with m.State("PREPARE"):
-                m.d.sync += [
-                    column_tiles.eq((work.n + config.cols - 1) >> ceil_log2(config.cols)),
-                    period.eq(Mux(length < weight_cycles(config), weight_cycles(config), length)),
-                    inner_left.eq(Mux(stationary, work.k, work.m)),
-                    first_inner.eq(1),
-                    columns_left.eq(work.n),
-                    tile_acc.eq(work.acc),
-                    column.eq(0),
-                    cycle.eq(1),
-                ]
-                m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1), weights.rewind.eq(1)]
-                m.next = "FEED"
-                with m.If(stationary):
-                    m.next = "WEIGHTS"
-                with m.If(bad_field):
-                    self._fault(m, isa.Status.BAD_FIELD, work.index)
-                    m.next = "FAULT"
-                with m.If(self.abort):
+                m.d.sync += flush.eq(flush_cycles)
+                with m.If(waiting):
+                    with m.If(coming.dataflow != stationary):
+                        # The cells change their meaning only when they are empty.
+                        with m.If(~drain.busy):
+                            m.d.sync += stationary.eq(coming.dataflow)
+                    with m.Elif(bad_field):
+                        self._fault(m, isa.Status.BAD_FIELD, coming.index)
+                        m.next = "FAULT"
+                    with m.Elif(settled | ~reads_back):
+                        m.d.comb += begin.eq(1)
+                        m.next = "FEED"
+                        with m.If(stationary):
+                            m.next = "WEIGHTS"
+                with m.If(self.abort & (drain.busy | begin)):
                     m.next = "FLUSH"
             with m.State("WEIGHTS"):
                 # Those of the first tile; from then on each tile hides the weights of the next one.
@@ -150,7 +157,7 @@ class ComputeEngine(wiring.Component):
                     m.d.comb += weights.start.eq(1)
                     m.next = "FEED"
                 with m.If(outside):
-                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
+                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, outside_index)
                     m.next = "FAULT"
                 with m.If(self.abort):
                     m.next = "FLUSH"
@@ -160,10 +167,11 @@ class ComputeEngine(wiring.Component):
                 with m.If(tile_ends):
                     m.d.comb += [start.eq(1), next_inner.eq(~last_inner), next_column.eq(last_inner & ~last_column)]
                     with m.If(last_inner & last_column):
-                        m.d.comb += self.signal_load.eq(work.signal_load)
-                        m.next = "IDLE"
+                        m.d.comb += [self.signal_load.eq(work.signal_load), begin.eq(Mux(stationary, primed, follows))]
+                        with m.If(~begin):
+                            m.next = "IDLE"
                 with m.If(outside):
-                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
+                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, outside_index)
                     m.next = "FAULT"
                 with m.If(self.abort):
                     m.next = "FLUSH"
@@ -176,8 +184,24 @@ class ComputeEngine(wiring.Component):
                     m.d.comb += flushed.eq(1)
                     m.next = "IDLE"
 
+        m.d.sync += settled.eq(fsm.ongoing("IDLE"))
         m.d.comb += [west.advance.eq(next_inner), north.advance.eq(next_column)]
-        with m.If(next_inner):
+        m.d.comb += primes.eq(feeding & stationary & last_inner & last_column & follows & ~primed & (cycle + weight_cycles(config) <= period))
+        m.d.sync += primed.eq((primed | primes) & ~begin & ~self.abort)
+        with m.If(begin):
+            m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1)]
+            m.d.sync += [
+                work.eq(coming),
+                column_tiles.eq(coming_columns),
+                period.eq(Mux(length < weight_cycles(config), weight_cycles(config), length)),
+                inner_left.eq(Mux(stationary, coming.k, coming.m)),
+                first_inner.eq(1),
+                columns_left.eq(coming.n),
+                tile_acc.eq(coming.acc),
+                column.eq(0),
+                cycle.eq(1),
+            ]
+        with m.Elif(next_inner):
             m.d.sync += [inner_left.eq(inner_left - config.rows), first_inner.eq(0)]
             with m.If(~stationary):
                 m.d.sync += tile_acc.eq(tile_acc + (column_tiles << ceil_log2(config.rows)))
@@ -190,7 +214,8 @@ class ComputeEngine(wiring.Component):
                 column.eq(column + 1),
                 tile_acc.eq(work.acc + column + 1),
             ]
-        with m.If(start):
+        m.d.comb += weights.rewind.eq(primes | (begin & ~primed))
+        with m.If(start | primes):
             m.d.comb += weights.start.eq(1)
 
         # A tile's rows leave after its end, or, where the weights stay, from its beginning on.
@@ -199,7 +224,6 @@ class ComputeEngine(wiring.Component):
             tile.address.eq(tile_acc),
             tile.stride.eq(column_tiles),
             tile.rows.eq(Mux(stationary, work.m, Mux(last_inner, inner_left, config.rows))),
-            tile.rising.eq(stationary),
             tile.addend.eq(Mux(stationary & ~first_inner, isa.Addend.ACCUMULATE, work.addend)),
             tile.bias.eq(work.bias + column),
             tile.signal.eq(work.signal_store & last_inner & last_column),
@@ -222,24 +246,18 @@ class ComputeEngine(wiring.Component):
             self.row.eq(array.row),
             self.signal_store.eq(drain.done),
             self.array_busy.eq(feeding),
-            self.executing.eq(~fsm.ongoing("IDLE")),
+            self.executing.eq(~fsm.ongoing("IDLE") | waiting),
             self.busy.eq(self.executing | drain.busy),
         ]
         with m.If(drain.fault_valid):
             m.d.comb += [self.fault_valid.eq(1), self.fault.eq(drain.fault)]
         return m
 
-    def _lines(self, m, work, side, lanes):
-        """The walker of one operand."""
-        walker = m.submodules[f"{side}_lines"] = LineWalker(lanes=lanes)
-        m.d.comb += [walker.base.eq(work[side]), walker.stride.eq(work[f"{side}_stride"])]
-        return walker
-
     def _feed(self, m, side, lanes, walker, out, weights=None, stationary=None):
         """The feeder of one operand, behind its walker, or ``weights`` where these stay; returns whether it reads beyond the buffer."""
         config = self.config
         window = len(getattr(self, f"{side}_word")) // 8
-        feeder = m.submodules[f"{side}_feeder"] = Feeder(lanes=lanes, word_bytes=window, slice_bytes=config.rows)
+        m.submodules[f"{side}_feeder"] = feeder = Feeder(lanes=lanes, word_bytes=window, descending=walker.descending)
 
         def now(name):
             own = getattr(walker, name)
@@ -250,8 +268,6 @@ class ComputeEngine(wiring.Component):
             feeder.word.eq(getattr(self, f"{side}_word")),
             out.eq(feeder.out),
         ]
-        if weights is not None:
-            m.d.comb += feeder.backwards.eq(stationary)
         for name in ("lane", "count"):
             m.d.comb += getattr(feeder, name).eq(delayed(m, now(name), OPERAND_READ_LATENCY, name=f"{side}_{name}"))
         for source, sink in (("load", "load"), ("take", "step")):

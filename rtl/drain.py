@@ -16,14 +16,13 @@ from hwacc.rtl.lines import ADDRESS_BITS
 
 
 def tile_layout(config: ArrayConfig) -> data.StructLayout:
-    """A tile: ``address`` of its first row, ``stride`` of its rows, ``rows`` that count, its bias word, whether its rows come
-    in ``rising`` order or bottom first, and whether it is the last of a descriptor that wants a token for STORE (``signal``)."""
+    """A tile: ``address`` of its first row, ``stride`` of its rows, how many ``rows`` it has, its bias word, and whether it is the
+    last of a descriptor that wants a token for STORE (``signal``)."""
     return data.StructLayout(
         {
             "address": ADDRESS_BITS,
             "stride": 16,
             "rows": 16,
-            "rising": 1,
             "addend": isa.Addend,
             "bias": ADDRESS_BITS,
             "signal": 1,
@@ -36,8 +35,13 @@ class Drain(wiring.Component):
     """Turns tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
 
     ``tile`` is given ``cycles_to_swap`` cycles before the ``swap`` after which its rows leave the array; tiles are at least
-    as many cycles apart as their rows take. Output-stationary, ``rows`` of the array leave, bottom first; weight-stationary
-    (``rising``), the rows of the tile in order. ``done`` pulses when the last row of a ``signal`` tile is written.
+    as many cycles apart as their rows take. The rows leave the array in order, a row a cycle. Output-stationary, that is the array's
+    bottom row first.
+
+    ``done`` pulses for a ``signal`` tile in the cycle after one of its rows was announced: the first one, or, of a longer tile, the
+    one with which ``rows`` of the array are left. That row can be read two cycles later, and no token is at work sooner. Until
+    they can be read as well, the rows after it are ``held``.
+
     An address outside the accumulator pulses ``fault_valid`` and is not written. ``clear`` forgets everything.
     """
 
@@ -86,20 +90,25 @@ class Drain(wiring.Component):
         with m.If(self.clear):
             m.d.sync += left.eq(0)
         with m.Elif(waiting.r_en):
-            bottom = arriving.address + (arriving.stride << ceil_log2(config.rows)) - arriving.stride
-            m.d.sync += [
-                tile.eq(arriving),
-                left.eq(Mux(arriving.rising, arriving.rows, config.rows)),
-                address.eq(Mux(arriving.rising, arriving.address, bottom)),
-            ]
+            m.d.sync += [tile.eq(arriving), left.eq(arriving.rows), address.eq(arriving.address)]
         with m.Elif(left != 0):
-            m.d.sync += [left.eq(left - 1), address.eq(Mux(tile.rising, address + tile.stride, address - tile.stride))]
+            m.d.sync += [left.eq(left - 1), address.eq(address + tile.stride)]
 
-        wanted = (left != 0) & (left <= tile.rows)
+        wanted = left != 0
+        first = left == tile.rows
+        signals, last = Signal(), Signal(ADDRESS_BITS)
+        last_before = Signal(ADDRESS_BITS, reset_less=True)
+        m.d.comb += [
+            signals.eq(wanted & tile.signal & ((left == config.rows) | (first & (left < config.rows)))),
+            last.eq(Mux(signals, address + (tile.stride << ceil_log2(config.rows)) - tile.stride, last_before)),
+        ]
+        m.d.sync += last_before.eq(last)
         outside = (address >= config.acc_words) | ((tile.addend == isa.Addend.BIAS) & (tile.bias >= config.acc_words))
         m.d.comb += [
             self.drain.write.eq(wanted & ~outside),
-            self.drain.first.eq(wanted & (left == tile.rows)),
+            self.drain.first.eq(wanted & first),
+            self.drain.held.eq(tile.signal & (left <= config.rows)),
+            self.drain.last.eq(last),
             self.drain.addend.eq(tile.addend),
             self.drain.address.eq(address),
             self.drain.bias.eq(tile.bias),
@@ -107,8 +116,7 @@ class Drain(wiring.Component):
             self.fault.status.eq(isa.Status.BAD_LOCAL_ADDRESS),
             self.fault.index.eq(tile.index),
         ]
-        written = delayed(m, (left == 1) & ~self.clear, ACC_READ_LATENCY + 1, name="written", reset_less=False)
-        m.d.comb += self.done.eq(written & delayed(m, tile.signal, ACC_READ_LATENCY + 1, name="signal"))
+        m.d.sync += self.done.eq(signals & ~outside & ~self.clear)
         finishing = Signal(ACC_READ_LATENCY + 1)
         m.d.sync += finishing.eq(Mux(self.clear, 0, (finishing << 1) | (left != 0)))
         m.d.comb += self.busy.eq(self.tile_valid | (line != Const(0)) | (left != 0) | (finishing != 0))

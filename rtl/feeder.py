@@ -1,6 +1,6 @@
 """The operand feeder: bytes of an operand buffer in, skewed lanes out."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -15,19 +15,20 @@ class Feeder(wiring.Component):
 
     load
         k contiguous: the word holds successive steps of lane ``lane`` and replaces its register. Loading lane i+1 one cycle after
-        lane i is exactly the systolic skew. With ``backwards``, the first ``slice_bytes`` bytes count, the last one first.
+        lane i is exactly the systolic skew.
     step
-        across: the word holds one step of every lane; the byte of lane i enters at position i and leaves i cycles later.
+        across: the word holds one step of every lane; the byte of lane i enters at position i and leaves i cycles later. With
+        ``descending``, lane 0 takes the last of the first ``lanes`` bytes.
 
     What is loaded or stepped in a cycle reaches the outputs one cycle later. Without either, zeros
     move in. ``load`` and ``step`` together are not handled.
     """
 
-    def __init__(self, *, lanes: int, word_bytes: int, slice_bytes: int | None = None):
-        self.slice_bytes = slice_bytes or word_bytes
-        if max(lanes, self.slice_bytes) > word_bytes:
-            raise ValueError(f"{max(lanes, self.slice_bytes)} bytes do not fit in words of {word_bytes}")
+    def __init__(self, *, lanes: int, word_bytes: int, descending: bool = False):
+        if lanes > word_bytes:
+            raise ValueError(f"{lanes} bytes do not fit in words of {word_bytes}")
         self.lanes = lanes
+        self.descending = descending
         self.word_bytes = word_bytes
         super().__init__(
             {
@@ -35,7 +36,6 @@ class Feeder(wiring.Component):
                 "count": In(range(word_bytes + 1)),
                 "load": In(1),
                 "lane": In(ceil_log2(lanes)),
-                "backwards": In(1),
                 "step": In(1),
                 "out": Out(ArrayLayout(signed(8), lanes)),
             }
@@ -47,15 +47,14 @@ class Feeder(wiring.Component):
         keep = Array(Const((1 << (8 * count)) - 1, bits) for count in range(self.word_bytes + 1))
         masked = Signal(bits)
         m.d.comb += masked.eq(self.word & keep[self.count])
-        loaded = Signal(bits)
-        m.d.comb += loaded.eq(Mux(self.backwards, Cat(masked.word_select(i, 8) for i in reversed(range(self.slice_bytes))), masked))
         across = Signal(self.lanes * 8)
         m.d.comb += across.eq(Mux(self.step, masked, 0))
         for i in range(self.lanes):
             register = Signal(bits, name=f"lane{i}", reset_less=True)
-            moved = register[8:] | (across.word_select(i, 8) << (8 * i))
+            own = across.word_select(self.lanes - 1 - i if self.descending else i, 8)
+            moved = register[8:] | (own << (8 * i))
             m.d.sync += register.eq(moved)
             with m.If(self.load & (self.lane == i)):
-                m.d.sync += register.eq(loaded)
+                m.d.sync += register.eq(masked)
             m.d.comb += self.out[i].eq(register[:8].as_signed())
         return m

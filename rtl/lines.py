@@ -18,9 +18,10 @@ class LineWalker(wiring.Component):
     ``lanes`` cycles, but the last time in a tile up to twice as many, so that a tile takes as many cycles as it has steps, if not
     fewer than ``lanes``; else a line is one step of k, and a tile takes ``lanes`` bytes of it.
     (For a weight-stationary west operand k and m change places: the lanes carry k, and the steps are rows.)
+    With ``descending``, lane 0 takes the last line of a tile, and the last lane its first.
 
     base, stride, size, k, k_contiguous
-        The panel, in bytes: constant while walking. ``size`` is its m or n.
+        The panel, in bytes, looked at with ``rewind``. ``size`` is its m or n.
     start
         The cycle before the first cycle of a tile; ``rewind`` with it goes back to the first tile, ``advance`` with it
         to the next one, neither repeats the tile. A tile takes ``lanes`` cycles or more.
@@ -31,8 +32,9 @@ class LineWalker(wiring.Component):
         ``count`` of them are the panel's.
     """
 
-    def __init__(self, *, lanes: int):
+    def __init__(self, *, lanes: int, descending: bool = False):
         self.lanes = lanes
+        self.descending = descending
         super().__init__(
             {
                 "base": In(LOCAL_ADDRESS_BITS),
@@ -55,9 +57,11 @@ class LineWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lanes = self.lanes
-        tile_address = Signal(ADDRESS_BITS, reset_less=True)  # first line of the tile, at k = 0; across: first line, at the tile
-        tile_line = Signal(17, reset_less=True)  # m or n of the tile's first lane
-        turn_address = Signal(ADDRESS_BITS, reset_less=True)  # first line of the tile, at the current turn's k
+        stride, size = Signal(LOCAL_ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
+        length, k_contiguous = Signal(16, reset_less=True), Signal(reset_less=True)
+        tile_address = Signal(ADDRESS_BITS, reset_less=True)  # lane 0's line of the tile, at k = 0; across: first line, at the tile
+        tile_line = Signal(17, reset_less=True)  # m or n of the tile's first line
+        turn_address = Signal(ADDRESS_BITS, reset_less=True)  # lane 0's line, at the current turn's k
         line_address = Signal(ADDRESS_BITS, reset_less=True)  # current line, likewise
         lane = Signal(range(lanes), reset_less=True)
         left = Signal(16, reset_less=True)  # steps of k from the current turn, or step, on
@@ -65,9 +69,11 @@ class LineWalker(wiring.Component):
         next_tile = Signal(ADDRESS_BITS)
         next_line = Signal(17)
         with m.If(self.rewind):
-            m.d.comb += [next_tile.eq(self.base), next_line.eq(0)]
+            last_line = self.base + (self.stride << ceil_log2(lanes)) - self.stride
+            m.d.comb += [next_tile.eq(Mux(self.k_contiguous, last_line, self.base) if self.descending else self.base), next_line.eq(0)]
+            m.d.sync += [stride.eq(self.stride), size.eq(self.size), length.eq(self.k), k_contiguous.eq(self.k_contiguous)]
         with m.Elif(self.advance):
-            distance = Mux(self.k_contiguous, self.stride << ceil_log2(lanes), lanes)
+            distance = Mux(k_contiguous, stride << ceil_log2(lanes), lanes)
             m.d.comb += [next_tile.eq(tile_address + distance), next_line.eq(tile_line + lanes)]
         with m.Else():
             m.d.comb += [next_tile.eq(tile_address), next_line.eq(tile_line)]
@@ -80,11 +86,12 @@ class LineWalker(wiring.Component):
                 turn_address.eq(next_tile),
                 line_address.eq(next_tile),
                 lane.eq(0),
-                left.eq(self.k),
+                left.eq(Mux(self.rewind, self.k, length)),
             ]
         with m.Elif(self.step):
-            m.d.sync += line_address.eq(line_address + self.stride)
-            with m.If(~self.k_contiguous):
+            falls = k_contiguous if self.descending else 0
+            m.d.sync += line_address.eq(line_address + Mux(falls, -stride, stride))
+            with m.If(~k_contiguous):
                 m.d.sync += left.eq(Mux(left == 0, 0, left - 1))
             with m.Else():
                 m.d.sync += lane.eq(lane + 1)
@@ -95,12 +102,13 @@ class LineWalker(wiring.Component):
                         left.eq(Mux(last_turn, 0, left - lanes)),
                     ]
 
-        lanes_left = self.size - tile_line
+        lanes_left = size - tile_line
+        line = tile_line + (lanes - 1 - lane if self.descending else lane)
         m.d.comb += [
             self.address.eq(line_address),
-            self.load.eq(self.step & self.k_contiguous & (tile_line + lane < self.size) & (left != 0)),
-            self.take.eq(self.step & ~self.k_contiguous & (left != 0)),
+            self.load.eq(self.step & k_contiguous & (line < size) & (left != 0)),
+            self.take.eq(self.step & ~k_contiguous & (left != 0)),
             self.lane.eq(lane),
-            self.count.eq(Mux(self.k_contiguous, Mux(last_turn, left, 2 * lanes), Mux(lanes_left < lanes, lanes_left, lanes))),
+            self.count.eq(Mux(k_contiguous, Mux(last_turn, left, 2 * lanes), Mux(lanes_left < lanes, lanes_left, lanes))),
         ]
         return m

@@ -18,16 +18,16 @@ def weight_cycles(config: ArrayConfig) -> int:
 class WeightWalker(wiring.Component):
     """Walks the north panel, ``rows`` steps of k by ``cols`` columns a tile: the slices of k inside the column tiles.
 
-    The last k of a slice comes first, since it has the longest way through the array. Steps beyond ``k`` are not read,
+    The first k of a slice comes first and goes to the bottom row of the array. Steps beyond ``k`` are not read,
     so that zeros enter for them.
 
     base, stride, n, k, k_contiguous
-        The panel, in bytes: constant while walking.
+        The panel, in bytes, looked at with ``rewind``.
     start
         The cycle before the first cycle of a tile's weights. ``rewind`` with it begins with the first tile, else the next one
         follows; after the last one nothing is read. A start while the last one is in progress is not handled.
     address, load, take, lane, count
-        As :class:`hwacc.rtl.lines.LineWalker` has them, for the :class:`hwacc.rtl.feeder.Feeder`; a load is to be taken backwards.
+        As :class:`hwacc.rtl.lines.LineWalker` has them, for the :class:`hwacc.rtl.feeder.Feeder`.
     shift
         For the array, as it is to be when what is read in this cycle enters it.
     """
@@ -55,6 +55,8 @@ class WeightWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         rows, cols = self.config.rows, self.config.cols
+        base, stride = Signal(LOCAL_ADDRESS_BITS, reset_less=True), Signal(LOCAL_ADDRESS_BITS, reset_less=True)
+        columns, length, k_contiguous = Signal(16, reset_less=True), Signal(16, reset_less=True), Signal(reset_less=True)
         first_k = Signal(17, reset_less=True)  # of the slice
         first_n = Signal(17, reset_less=True)  # of the column tile
         slice_address = Signal(ADDRESS_BITS, reset_less=True)  # line of first_k, where a line is a step of k
@@ -70,18 +72,25 @@ class WeightWalker(wiring.Component):
         m.d.comb += [next_n.eq(first_n), next_column.eq(column_address), next_live.eq(live)]
         with m.If(self.rewind):
             m.d.comb += [next_k.eq(0), next_n.eq(0), next_slice.eq(self.base), next_column.eq(self.base), next_live.eq(1)]
-        with m.Elif(first_k + rows < self.k):
-            m.d.comb += [next_k.eq(first_k + rows), next_slice.eq(slice_address + (self.stride << ceil_log2(rows)))]
+            m.d.sync += [
+                base.eq(self.base),
+                stride.eq(self.stride),
+                columns.eq(self.n),
+                length.eq(self.k),
+                k_contiguous.eq(self.k_contiguous),
+            ]
+        with m.Elif(first_k + rows < length):
+            m.d.comb += [next_k.eq(first_k + rows), next_slice.eq(slice_address + (stride << ceil_log2(rows)))]
         with m.Else():
             m.d.comb += [
                 next_k.eq(0),
                 next_n.eq(first_n + cols),
-                next_slice.eq(self.base),
-                next_column.eq(column_address + (self.stride << ceil_log2(cols))),
-                next_live.eq(live & (first_n + cols < self.n)),
+                next_slice.eq(base),
+                next_column.eq(column_address + (stride << ceil_log2(cols))),
+                next_live.eq(live & (first_n + cols < columns)),
             ]
 
-        last_line = next_slice + (self.stride << ceil_log2(rows)) - self.stride
+        by_column = Mux(self.rewind, self.k_contiguous, k_contiguous)
         with m.If(self.start):
             m.d.sync += [
                 first_k.eq(next_k),
@@ -91,23 +100,23 @@ class WeightWalker(wiring.Component):
                 live.eq(next_live),
                 active.eq(next_live),
                 cycle.eq(0),
-                line_address.eq(Mux(self.k_contiguous, next_column + next_k, last_line + next_n)),
+                line_address.eq(Mux(by_column, next_column + next_k, next_slice + next_n)),
             ]
         with m.Elif(active):
             m.d.sync += [
                 cycle.eq(cycle + 1),
-                line_address.eq(Mux(self.k_contiguous, line_address + self.stride, line_address - self.stride)),
+                line_address.eq(line_address + stride),
                 active.eq(cycle != weight_cycles(self.config) - 1),
             ]
 
-        k_left, n_left = self.k - first_k, self.n - first_n
+        k_left, n_left = length - first_k, columns - first_n
         in_slice = active & (cycle < rows)
         m.d.comb += [
             self.address.eq(line_address),
-            self.load.eq(active & self.k_contiguous & (cycle < cols) & (first_n + cycle < self.n)),
-            self.take.eq(in_slice & ~self.k_contiguous & (first_k + (rows - 1) < self.k + cycle)),
+            self.load.eq(active & k_contiguous & (cycle < cols) & (first_n + cycle < columns)),
+            self.take.eq(in_slice & ~k_contiguous & (first_k + cycle < length)),
             self.lane.eq(cycle),
-            self.count.eq(Mux(self.k_contiguous, Mux(k_left < rows, k_left, rows), Mux(n_left < cols, n_left, cols))),
+            self.count.eq(Mux(k_contiguous, Mux(k_left < rows, k_left, rows), Mux(n_left < cols, n_left, cols))),
             self.shift.eq(Cat(in_slice & (cycle >= row) for row in range(rows))),
         ]
         return m

@@ -58,11 +58,16 @@ class Events:
     signal_store: list[int] = field(default_factory=list)
     faults: list[tuple[isa.Status, int]] = field(default_factory=list)
     drained: list[int] = field(default_factory=list)
-    array_busy: int = 0
+    fed: list[int] = field(default_factory=list)
+
+    @property
+    def array_busy(self) -> int:
+        """Cycles in which a tile was fed."""
+        return len(self.fed)
 
 
 class ComputeBench:
-    """A simulation that compares the accumulator with the model whenever a STORE token is pushed."""
+    """A simulation that compares the accumulator with the model when a STORE token is pushed: each word as soon as it can be read."""
 
     def __init__(self, config: ArrayConfig, seed: int) -> None:
         self.config, self.seed = config, seed
@@ -71,6 +76,7 @@ class ComputeBench:
         self.engine = self.system.engine
         self.events = Events()
         self.cycle = 0
+        self.due: list[tuple[int, range, Int32, Int32, isa.Descriptor]] = []
 
     def play(self, testbench: Any, module: Any = None) -> ComputeBench:
         """Runs a testbench beside the observer of events; ``module`` is what contains the system, if it is not the top."""
@@ -126,21 +132,37 @@ class ComputeBench:
         raise AssertionError(f"busy for {CYCLE_LIMIT} cycles")
 
     async def step(self, ctx: Any, waiting: list[isa.Descriptor]) -> None:
-        """One cycle; when a token comes, the oldest waiting descriptor's words must already be right."""
+        """One cycle; when a token comes, the words of the oldest waiting descriptor become due."""
         if ctx.get(self.engine.signal_store):
             job = waiting.pop(0)
             self.model.execute(job)
-            words = range(job["acc"], job["acc"] + job["m"] * -(-job["n"] // self.config.cols))
-            self.check(ctx, words, job)
+            self._expect(job)
+        for _, words, values, defined, job in [due for due in self.due if due[0] == self.cycle]:
+            self._compare(ctx, words, values, defined, job)
+        self.due = [due for due in self.due if due[0] > self.cycle]
         await ctx.tick()
+
+    def _expect(self, job: isa.Descriptor) -> None:
+        """STORE reads two cycles after its token at the earliest: all rows but the last of a tile's must be there, then a row a cycle."""
+        tiles, model = -(-job["n"] // self.config.cols), self.model
+        rows = self.config.rows if job["dataflow"] else (job["m"] - 1) % self.config.rows + 1
+        for row in range(job["m"]):
+            words = range(job["acc"] + row * tiles, job["acc"] + (row + 1) * tiles)
+            part = slice(words.start, words.stop)
+            late = max(0, row - max(0, job["m"] - rows))
+            self.due.append((self.cycle + 2 + late, words, model.accumulator[part].copy(), model.defined[part].copy(), job))
 
     def check(self, ctx: Any, words: range | None = None, job: isa.Descriptor | None = None) -> None:
         """Compares the accumulator, or some of its words, with the model, where the model is certain."""
         words = range(self.config.acc_words) if words is None else words
+        part = slice(words.start, words.stop)
+        self._compare(ctx, words, self.model.accumulator[part], self.model.defined[part], job)
+
+    def _compare(self, ctx: Any, words: range, values: Int32, defined: Any, job: isa.Descriptor | None) -> None:
         cells = self.system.accumulator.word
         size = self.config.acc_word_bytes
         got: Int32 = np.array([np.frombuffer(ctx.get(cells(i)).to_bytes(size, "little"), np.int32) for i in words])
-        wrong = (got != self.model.accumulator[words.start : words.stop]) & self.model.defined[words.start : words.stop]
+        wrong = (got != values) & defined
         assert not wrong.any(), f"seed {self.seed}: words {np.unique(np.nonzero(wrong)[0]) + words.start} after {job and job.values}"
 
     async def _watch(self, ctx: Any) -> None:
@@ -149,11 +171,11 @@ class ComputeBench:
         signals += (engine.fault.status, engine.fault.index, engine.array_busy, engine.drain.write)
         while True:
             _, _, valid, ready, load, store, fault, status, index, busy, drains = await ctx.tick().sample(*signals)
-            lists = (seen.taken, valid and ready), (seen.signal_load, load), (seen.signal_store, store), (seen.drained, drains)
+            lists = [(seen.taken, valid and ready), (seen.signal_load, load), (seen.signal_store, store)]
+            lists += [(seen.drained, drains), (seen.fed, busy)]
             for cycles, happened in lists:
                 if happened:
                     cycles.append(self.cycle)
             if fault:
                 seen.faults.append((isa.Status(status), index))
-            seen.array_busy += busy
             self.cycle += 1

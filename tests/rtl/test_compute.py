@@ -63,15 +63,33 @@ def test_splits_of_k_accumulate_on_the_same_words_back_to_back(config: ArrayConf
     bench.run([first, *rest])
 
 
-def test_tiles_follow_without_a_gap_and_descriptors_after_two_cycles() -> None:
+def gaps(cycles: list[int]) -> list[int]:
+    """Lengths of the pauses."""
+    return [b - a - 1 for a, b in itertools.pairwise(cycles) if b - a > 1]
+
+
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_tiles_and_descriptors_follow_without_a_gap(dataflow: int) -> None:
     rng, bench = fresh_bench()
-    jobs = [random_job(rng, SMALL, m=9, n=6, k=k, west_k_contiguous=0, north_k_contiguous=0, dataflow=0) for k in (7, 1, 4)]
-    bench.run(jobs)
-    tiles = 3 * 2
-    first, second, third = bench.events.taken
-    assert second - first == 7 * tiles + 2
-    assert third - second == weight_cycles(SMALL) * tiles + 2, "a tile takes at least that many cycles"
-    assert bench.events.array_busy == (7 + 2 * weight_cycles(SMALL)) * tiles
+    none, accumulate = isa.Addend.NONE, isa.Addend.ACCUMULATE
+    layout = {"west_k_contiguous": dataflow, "north_k_contiguous": 0, "dataflow": dataflow}
+    sizes = [(7, none), (1, none), (4, accumulate)]
+    bench.run([random_job(rng, SMALL, m=9, n=6, k=k, acc=5, addend=addend, **layout) for k, addend in sizes])
+    slices = 2 + 1 + 1
+    fed = 9 * slices * 2 if dataflow else (7 + 2 * weight_cycles(SMALL)) * 3 * 2  # a tile takes at least that many cycles
+    assert bench.events.array_busy == fed
+    assert gaps(bench.events.fed) == []
+
+
+@pytest.mark.parametrize("dataflow", [0, 1])
+@pytest.mark.parametrize(("addend", "acc"), [(isa.Addend.ACCUMULATE, 6), (isa.Addend.BIAS, 5)])
+def test_what_may_read_a_word_just_written_comes_later(dataflow: int, addend: isa.Addend, acc: int) -> None:
+    for config in (SMALL, WIDE):
+        rng, bench = fresh_bench(config)
+        layout = {"west_k_contiguous": dataflow, "north_k_contiguous": 0, "dataflow": dataflow, "m": 4, "n": 4, "k": 4}
+        first = random_job(rng, config, acc=5, addend=isa.Addend.NONE, **layout)
+        bench.run([first, random_job(rng, config, acc=acc, bias=8, addend=addend, **layout)])
+        assert gaps(bench.events.fed) == [2 + weight_cycles(config) * dataflow]
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
@@ -88,10 +106,10 @@ def test_output_stationary_tiles_take_a_cycle_for_each_step_of_k_in_every_layout
 def test_tokens_come_when_the_docstring_says(config: ArrayConfig) -> None:
     rng, bench = fresh_bench(config)
     bench.run([random_job(rng, config, m=3, n=5, k=20, west_k_contiguous=0, north_k_contiguous=0, dataflow=0, signal_load=1)])
-    last_step = bench.events.taken[0] + 1 + bench.events.array_busy
+    last_step = bench.events.fed[-1]
     assert bench.events.signal_load == [last_step]
-    last_write = last_step + config.rows + config.cols + config.rows + 4
-    assert bench.events.signal_store == [last_write + 1], "the token comes with the first cycle in which the word can be read"
+    first_write = last_step + config.rows + config.cols + 5
+    assert bench.events.signal_store == [first_write - 1], "two cycles before the first row can be read"
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
@@ -99,13 +117,22 @@ def test_tokens_come_when_the_docstring_says(config: ArrayConfig) -> None:
 def test_weight_stationary_tiles_take_the_cycles_of_the_docstring(config: ArrayConfig, west: int) -> None:
     rng, bench = fresh_bench(config)
     sizes = [(1, 2, 3), (9, 13, 6), (2, 9, 9), (17, 3, 5), (1, 1, 1)]
-    bench.run([random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1) for m, k, n in sizes])
+    bench.run(
+        [random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1, addend=0) for m, k, n in sizes]
+    )
     tiles = [-(-k // config.rows) * -(-n // config.cols) for _, k, n in sizes]
     fed = [count * max(stream, weight_cycles(config)) for count, (stream, _, _) in zip(tiles, sizes)]
     assert bench.events.array_busy == sum(fed)
-    distances = [b - a for a, b in itertools.pairwise(bench.events.taken)]
-    changing = [1, 0, 0, 0]  # the first one, after reset
-    assert distances == [cycles + weight_cycles(config) + 2 + change for cycles, change in zip(fed, changing)]
+    short = [stream <= weight_cycles(config) for stream, _, _ in sizes[:-1]]  # no room for the next weights behind the last tile
+    assert gaps(bench.events.fed) == [1 + weight_cycles(config)] * sum(short)
+
+
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_an_idle_engine_feeds_the_array_two_cycles_after_it_took_a_descriptor(dataflow: int) -> None:
+    rng, bench = fresh_bench()
+    bench.run([random_job(rng, SMALL, m=4, n=4, k=4, dataflow=dataflow) for _ in range(2)], gap=70)
+    _, second = bench.events.taken
+    assert min(cycle for cycle in bench.events.fed if cycle > second) == second + 2 + weight_cycles(SMALL) * dataflow
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
@@ -141,7 +168,7 @@ def test_only_the_tokens_that_were_asked_for_are_pushed() -> None:
 
     bench.play(play)
     assert len(bench.events.signal_load) == len(bench.events.signal_store) == 2
-    assert bench.events.signal_load[0] < bench.events.taken[1] + 3
+    assert bench.events.signal_load[0] < bench.events.signal_store[0]
 
 
 BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}]

@@ -24,7 +24,7 @@ TO_SWAP = 4
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile and the cycle in which it is given; ``rising``: its rows leave in order."""
+    """A tile and the cycle in which it is given."""
 
     cycle: int
     address: int
@@ -34,7 +34,6 @@ class Tile:
     bias: int = 0
     signal: int = 0
     index: int = 0
-    rising: int = 0
 
 
 @dataclass
@@ -46,13 +45,14 @@ class Seen:
     done: list[int]
     faults: list[tuple[int, int, int]]
     busy: list[int]
+    held: list[tuple[int, int]]
 
 
 def run(config: ArrayConfig, tiles: Sequence[Tile], cycles: int, clear: Sequence[int] = ()) -> Seen:
     """Gives the tiles, raising ``clear`` in those cycles."""
     drain = Drain(config, cycles_to_swap=TO_SWAP)
     given = {tile.cycle: tile for tile in tiles}
-    seen = Seen([], {}, [], [], [])
+    seen = Seen([], {}, [], [], [], [])
 
     async def bench(ctx: Any) -> None:
         for cycle in range(cycles):
@@ -74,6 +74,8 @@ def watch(ctx: Any, drain: Drain, seen: Seen, cycle: int) -> None:
     if ctx.get(out.write):
         bias = ctx.get(out.bias) if ctx.get(out.addend) == isa.Addend.BIAS else 0
         seen.writes.append((cycle, ctx.get(out.address), ctx.get(out.first), int(ctx.get(out.addend)), bias))
+        if ctx.get(out.held):
+            seen.held.append((cycle, ctx.get(out.last)))
     if ctx.get(drain.shift):
         seen.shifts[cycle] = ctx.get(drain.shift)
     if ctx.get(drain.done):
@@ -85,19 +87,14 @@ def watch(ctx: Any, drain: Drain, seen: Seen, cycle: int) -> None:
 
 
 def first_announced(config: ArrayConfig, tile: Tile) -> int:
-    """Cycle in which the bottom row is announced to the accumulator."""
+    """Cycle in which the first row is announced to the accumulator."""
     return tile.cycle + TO_SWAP + drain_latency(config) - ACC_READ_LATENCY
 
 
 def writes_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, ...]]:
-    """Bottom row first; rows at and above ``rows`` do not exist. Or all in order, where they rise."""
+    """All rows in order, a row a cycle."""
     start = first_announced(config, tile)
-    if tile.rising:
-        return [(start + row, tile.address + row * tile.stride, int(row == 0), tile.addend, tile.bias) for row in range(tile.rows)]
-    return [
-        (start + config.rows - 1 - row, tile.address + row * tile.stride, int(row == tile.rows - 1), tile.addend, tile.bias)
-        for row in reversed(range(tile.rows))
-    ]
+    return [(start + row, tile.address + row * tile.stride, int(row == 0), tile.addend, tile.bias) for row in range(tile.rows)]
 
 
 def shifts_of(config: ArrayConfig, tiles: Sequence[Tile]) -> dict[int, int]:
@@ -112,18 +109,30 @@ def shifts_of(config: ArrayConfig, tiles: Sequence[Tile]) -> dict[int, int]:
 
 def written_at(config: ArrayConfig, tile: Tile) -> int:
     """First cycle in which the memory holds the last row: a write takes effect at the end of its cycle."""
-    return first_announced(config, tile) + (tile.rows if tile.rising else config.rows) - 1 + ACC_READ_LATENCY + 1
+    return first_announced(config, tile) + tile.rows - 1 + ACC_READ_LATENCY + 1
 
 
-def random_tiles(rng: random.Random, config: ArrayConfig, count: int, rising: int = 0) -> list[Tile]:
+def told_at(config: ArrayConfig, tile: Tile) -> int:
+    """Cycle of the token: after the announcement of the first of the last ``rows`` rows."""
+    return first_announced(config, tile) + max(tile.rows - config.rows, 0) + 1
+
+
+def held_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, int]]:
+    """Cycles in which rows are held, and the last word of them."""
+    rows = min(tile.rows, config.rows)
+    last = tile.address + (tile.rows - rows + config.rows - 1) * tile.stride
+    return [(told_at(config, tile) - 1 + row, last % 2**16) for row in range(rows)] if tile.signal else []
+
+
+def random_tiles(rng: random.Random, config: ArrayConfig, count: int) -> list[Tile]:
     """Tiles inside the accumulator, mostly as close to one another as allowed."""
     tiles, cycle = [], rng.randint(0, 3)
     for index in range(count):
         stride, addend = rng.choice((0, 1, 3)), rng.choice(list(isa.Addend))
-        rows = rng.choice((1, config.rows - 1, config.rows, *([3 * config.rows + 1] * rising)))
+        rows = rng.choice((1, config.rows - 1, config.rows, 3 * config.rows + 1))
         address = rng.randrange(config.acc_words - (rows - 1) * stride)
         bias = rng.randrange(config.acc_words) if addend == isa.Addend.BIAS else 0
-        tiles.append(Tile(cycle, address, stride, rows, int(addend), bias, rng.randint(0, 1), index, rising))
+        tiles.append(Tile(cycle, address, stride, rows, int(addend), bias, rng.randint(0, 1), index))
         cycle += max(config.rows, rows) + rng.choice((0, 0, 0, 1, 2, 11))
     return tiles
 
@@ -135,38 +144,19 @@ def test_rows_shifts_and_tokens_keep_the_timetable(config: ArrayConfig) -> None:
     seen = run(config, tiles, end + 20)
     assert seen.writes == [write for tile in tiles for write in writes_of(config, tile)]
     assert seen.shifts == shifts_of(config, tiles)
-    assert seen.done == [written_at(config, tile) for tile in tiles if tile.signal]
+    assert seen.done == [told_at(config, tile) for tile in tiles if tile.signal]
+    assert seen.held == [held for tile in tiles for held in held_of(config, tile)]
     assert seen.faults == []
     assert seen.busy[-1] == end, "busy until the last row is written"
-
-
-@CONFIGS
-def test_rising_tiles_of_any_number_of_rows_keep_the_timetable(config: ArrayConfig) -> None:
-    tiles = random_tiles(fresh_random(), config, 40, rising=1)
-    end = written_at(config, tiles[-1])
-    seen = run(config, tiles, end + 20)
-    assert seen.writes == [write for tile in tiles for write in writes_of(config, tile)]
-    assert seen.done == [written_at(config, tile) for tile in tiles if tile.signal]
-    assert seen.faults == []
-    assert seen.busy[-1] == end, "busy until the last row is written"
-
-
-@CONFIGS
-def test_the_token_waits_for_the_top_row_however_few_rows_count(config: ArrayConfig) -> None:
-    for rows in range(1, config.rows + 1):
-        tile = Tile(cycle=2, address=5, stride=2, rows=rows, signal=1)
-        seen = run(config, [tile], 60)
-        assert seen.done == [seen.writes[-1][0] + ACC_READ_LATENCY + 1]
-        assert len(seen.writes) == rows
 
 
 def test_rows_outside_the_accumulator_are_faults_and_are_not_written() -> None:
     config = TINY
     tile = Tile(cycle=0, address=config.acc_words - 4, stride=2, rows=4, index=41)
     seen = run(config, [tile], 40)
-    assert [write[1] for write in seen.writes] == [config.acc_words - 2, config.acc_words - 4]
+    assert [write[1] for write in seen.writes] == [config.acc_words - 4, config.acc_words - 2]
     start = first_announced(config, tile)
-    assert seen.faults == [(start + i, isa.Status.BAD_LOCAL_ADDRESS, 41) for i in (0, 1)]
+    assert seen.faults == [(start + i, isa.Status.BAD_LOCAL_ADDRESS, 41) for i in (2, 3)]
 
 
 def test_rows_that_do_not_count_may_lie_outside() -> None:
@@ -201,5 +191,5 @@ def test_clear_forgets_every_tile_and_the_next_one_is_drained_as_ever() -> None:
         late = [write for write in seen.writes if write[0] > clear]
         assert late == writes_of(config, after), f"cleared in cycle {clear}"
         assert {cycle: bits for cycle, bits in seen.shifts.items() if cycle > clear} == shifts_of(config, [after])
-        assert [cycle for cycle in seen.done if cycle > clear + ACC_READ_LATENCY + 1] == [written_at(config, after)]
+        assert [cycle for cycle in seen.done if cycle > clear] == [told_at(config, after)]
         assert min(cycle for cycle in seen.busy if cycle > clear) == after.cycle, "busy falls with clear"

@@ -32,7 +32,7 @@ def play(feeder: Feeder, cycles: Sequence[dict[str, int]], garbage: int = 0) -> 
     async def bench(ctx: Any) -> None:
         for inputs in cycles:
             seen.append([ctx.get(lane) for lane in feeder.out])
-            for name in ("load", "lane", "count", "backwards", "step"):
+            for name in ("load", "lane", "count", "step"):
                 ctx.set(getattr(feeder, name), inputs.get(name, 0))
             ctx.set(feeder.word, inputs.get("word", garbage))
             await ctx.tick()
@@ -74,18 +74,6 @@ def test_bytes_from_count_on_are_zeroed() -> None:
         assert all(lanes[0] == 0 for lanes in seen)
 
 
-@pytest.mark.parametrize(("slice_bytes", "word_bytes"), [(4, 16), (8, 8), (2, 8)])
-def test_backwards_a_slice_of_the_word_leaves_last_byte_first_without_the_bytes_from_count_on(slice_bytes: int, word_bytes: int) -> None:
-    rng = random.Random(slice_bytes)
-    feeder = Feeder(lanes=2, word_bytes=word_bytes, slice_bytes=slice_bytes)
-    loads, expected = [], []
-    for count in range(slice_bytes + 1):
-        row = signed_bytes(rng, word_bytes)
-        loads += [{"load": 1, "lane": 1, "count": count, "backwards": 1, "word": word(row)}, *[{}] * (slice_bytes - 1)]
-        expected += [0] * (slice_bytes - count) + row[:count][::-1]
-    assert [lanes[1] for lanes in play(feeder, loads)[1:]] == expected
-
-
 @pytest.mark.parametrize(("lanes", "word_bytes"), SIZES)
 def test_across_words_stepped_one_a_cycle_leave_skewed(lanes: int, word_bytes: int) -> None:
     rng = random.Random(word_bytes)
@@ -96,6 +84,16 @@ def test_across_words_stepped_one_a_cycle_leave_skewed(lanes: int, word_bytes: i
         cycles += [{} for _ in range(lanes)]
         seen = play(Feeder(lanes=lanes, word_bytes=word_bytes), cycles, garbage=-1)
         assert seen == skewed(lanes, steps, len(cycles) + 1), f"count {count}"
+
+
+def test_descending_lane_0_takes_the_last_lane_s_byte() -> None:
+    rng = random.Random(3)
+    for count in (4, 3, 1):
+        words = [signed_bytes(rng, 8) for _ in range(7)]
+        cycles = [{"step": 1, "count": count, "word": word(values)} for values in words] + [{} for _ in range(4)]
+        steps = [[0] * (4 - count) + values[:count][::-1] for values in words]
+        seen = play(Feeder(lanes=4, word_bytes=8, descending=True), cycles, garbage=-1)
+        assert seen == skewed(4, steps, len(cycles) + 1), f"count {count}"
 
 
 def test_a_pause_between_steps_is_a_zero_on_every_lane() -> None:

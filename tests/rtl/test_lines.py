@@ -14,7 +14,7 @@ from tests.rtl.simulate import fresh_random, simulate
 
 @dataclass(frozen=True)
 class Panel:
-    """What stays constant while a panel is walked."""
+    """What is walked."""
 
     base: int
     stride: int
@@ -23,23 +23,22 @@ class Panel:
     k_contiguous: int
 
 
-def tile_reads(panel: Panel, tile: int, lanes: int) -> list[tuple[Any, ...]]:
+def tile_reads(panel: Panel, tile: int, lanes: int, descending: bool = False) -> list[tuple[Any, ...]]:
     """What one tile reads, in order: (cycle, address, bytes that count, kind, details)."""
     first = tile * lanes
     if panel.k_contiguous:
         return [
-            (k + i, panel.base + (first + i) * panel.stride + k, min(panel.k - k, 2 * lanes), "load", i)
+            (k + i, panel.base + line * panel.stride + k, min(panel.k - k, 2 * lanes), "load", i)
             for k in range(0, max(panel.k - lanes, 1), lanes)
             for i in range(lanes)
-            if first + i < panel.size
+            for line in [first + (lanes - 1 - i if descending else i)]
+            if line < panel.size
         ]
     return [(step, panel.base + step * panel.stride + first, min(panel.size - first, lanes), "take") for step in range(panel.k)]
 
 
 async def walk(ctx: Any, walker: LineWalker, panel: Panel, moves: list[str], pause: int = 0) -> list[list[tuple[Any, ...]]]:
     """Walks a tile for each of ``moves`` and returns what each read. ``pause`` cycles pass before each start."""
-    for name, value in vars(panel).items():
-        ctx.set(getattr(walker, name), value)
     cycles = max(panel.k, walker.lanes)
     tiles: list[list[tuple[Any, ...]]] = []
     for number in range(len(moves) + 1):  # one start before the first tile, then each start in the last cycle of a tile
@@ -49,6 +48,8 @@ async def walk(ctx: Any, walker: LineWalker, panel: Panel, moves: list[str], pau
             starting = cycle == (cycles - 1 if number else 0) and number < len(moves)
             move = moves[number] if starting else ""
             ctx.set(walker.start, int(starting and not pause))
+            for name, value in vars(panel).items():
+                ctx.set(getattr(walker, name), value if move == "rewind" else 1)  # not looked at otherwise
             ctx.set(walker.rewind, int(move == "rewind"))
             ctx.set(walker.advance, int(move == "advance"))
             reads += reading(ctx, walker, cycle)
@@ -81,13 +82,13 @@ def tiles_of(moves: list[str]) -> list[int]:
     return tiles
 
 
-def check(lanes: int, panels: list[tuple[Panel, list[str], int]]) -> None:
+def check(lanes: int, panels: list[tuple[Panel, list[str], int]], descending: bool = False) -> None:
     """Walks the panels one after the other on the same walker."""
-    walker = LineWalker(lanes=lanes)
+    walker = LineWalker(lanes=lanes, descending=descending)
 
     async def bench(ctx: Any) -> None:
         for panel, moves, pause in panels:
-            expected = [tile_reads(panel, tile, lanes) for tile in tiles_of(moves)]
+            expected = [tile_reads(panel, tile, lanes, descending) for tile in tiles_of(moves)]
             assert await walk(ctx, walker, panel, moves, pause) == expected, f"{panel} {moves}"
 
     simulate(walker, bench)
@@ -98,7 +99,8 @@ EVERY_MOVE = ["rewind", "advance", "", "advance", "advance", "", "rewind", "", "
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 @pytest.mark.parametrize("k_contiguous", [1, 0])
-def test_tiles_read_what_a_list_of_lines_says(lanes: int, k_contiguous: int) -> None:
+@pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+def test_tiles_read_what_a_list_of_lines_says(lanes: int, k_contiguous: int, descending: bool) -> None:
     tiles = 1 + tiles_of(EVERY_MOVE)[5]
     depths = [1, 2, *(whole * lanes + more for whole in (1, 2, 3) for more in (-1, 0, 1))]
     panels = [
@@ -106,12 +108,13 @@ def test_tiles_read_what_a_list_of_lines_says(lanes: int, k_contiguous: int) -> 
         for k in depths
         for cut in (0, 1, lanes - 1)
     ]
-    check(lanes, panels)
+    check(lanes, panels, descending)
 
 
 def test_random_panels_with_pauses_read_what_a_list_of_lines_says() -> None:
     rng = fresh_random()
-    check(4, [random_walk(rng) for _ in range(40)])
+    for descending in (False, True):
+        check(4, [random_walk(rng) for _ in range(40)], descending)
 
 
 def random_walk(rng: random.Random) -> tuple[Panel, list[str], int]:

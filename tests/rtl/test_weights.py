@@ -20,7 +20,7 @@ Reads = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Panel:
-    """What stays constant while a panel is walked."""
+    """What is walked."""
 
     base: int
     stride: int
@@ -35,7 +35,7 @@ def tile_reads(panel: Panel, config: ArrayConfig, k: int, n: int) -> Reads:
     if panel.k_contiguous:
         count = min(rows, panel.k - k)
         return [(i, panel.base + (n + i) * panel.stride + k, count, "load", i) for i in range(cols) if n + i < panel.n]
-    steps, count = reversed(range(k, k + rows)), min(cols, panel.n - n)
+    steps, count = range(k, k + rows), min(cols, panel.n - n)
     return [(i, panel.base + step * panel.stride + n, count, "take") for i, step in enumerate(steps) if step < panel.k]
 
 
@@ -62,6 +62,8 @@ async def walk(ctx: Any, walker: WeightWalker, panel: Panel, tiles: int, pause: 
     ctx.set(walker.start, 1)
     ctx.set(walker.rewind, 1)
     await ctx.tick()
+    for name in vars(panel):
+        ctx.set(getattr(walker, name), 1)  # must not be looked at any more
     found, last = [], weight_cycles(config) + pause - 1
     for tile in range(tiles):
         reads: Reads = []
