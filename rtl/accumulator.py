@@ -18,7 +18,10 @@ def drain_layout() -> data.StructLayout:
 
 
 class Accumulator(wiring.Component):
-    """``acc_words`` words of ``cols`` int32 in two halves, each with one read and one write port, shared by three users.
+    """``acc_words`` words of ``cols`` int32 in two banks, each with one read and one write port, shared by three users.
+
+    The parity of its address says in which bank a word is. So whatever the stride, at most a few rows of a tile in succession are in
+    the same bank, and STORE finds its reads in between.
 
     drain
         Rows of results. ``drain`` announces a row :data:`ACC_READ_LATENCY` cycles before it is on ``row``; the row, plus its
@@ -26,7 +29,7 @@ class Accumulator(wiring.Component):
         bias word: that one is read with the ``first`` row of a tile and kept. Never waits. ``held``: STORE has been told of the
         words up to ``last`` although they come only now, in order.
     read
-        STORE's reads; refused in the cycles in which the drain reads the same half, and where ``held`` words are yet to be written.
+        STORE's reads; refused in the cycles in which the drain reads the same bank, and where ``held`` words are yet to be written.
     write
         LOAD's writes, any bytes; refused in the cycles in which the drain writes.
 
@@ -36,8 +39,7 @@ class Accumulator(wiring.Component):
 
     def __init__(self, config: ArrayConfig):
         self.config = config
-        self.half_words = config.acc_words // 2
-        self.halves = [memory.Memory(shape=config.acc_word_bytes * 8, depth=self.half_words, init=[]) for _ in range(2)]
+        self.banks = [memory.Memory(shape=config.acc_word_bytes * 8, depth=config.acc_words // 2, init=[]) for _ in range(2)]
         super().__init__(
             {
                 "drain": In(drain_layout()),
@@ -49,13 +51,16 @@ class Accumulator(wiring.Component):
 
     def word(self, address):
         """The cell of a word, for simulations to look at."""
-        return self.halves[address // self.half_words].data[address % self.half_words]
+        return self.banks[address.bit_count() % 2].data[address // 2]
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
         word_bits = config.acc_word_bytes * 8
-        half_bit = ceil_log2(self.half_words)
+        address_bits = ceil_log2(config.acc_words)
+
+        def bank_of(address):
+            return address[:address_bits].xor()
 
         drain_reads = Signal()
         accumulates = self.drain.write & (self.drain.addend == isa.Addend.ACCUMULATE)
@@ -66,25 +71,25 @@ class Accumulator(wiring.Component):
         m.d.comb += [
             drain_reads.eq(accumulates | takes_bias),
             drain_reads_at.eq(Mux(takes_bias, self.drain.bias, self.drain.address)),
-            self.read.ready.eq((~drain_reads | (drain_reads_at[half_bit] != self.read.address[half_bit])) & ~early),
+            self.read.ready.eq((~drain_reads | (bank_of(drain_reads_at) != bank_of(self.read.address))) & ~early),
         ]
         fetched = []
-        for number, half in enumerate(self.halves):
-            m.submodules[f"half{number}"] = half
-            read = half.read_port()
-            drained = drain_reads & (drain_reads_at[half_bit] == number)
+        for number, bank in enumerate(self.banks):
+            m.submodules[f"bank{number}"] = bank
+            read = bank.read_port()
+            drained = drain_reads & (bank_of(drain_reads_at) == number)
             m.d.comb += [
-                read.en.eq(drained | (self.read.valid & (self.read.address[half_bit] == number))),
-                read.addr.eq(Mux(drained, drain_reads_at, self.read.address)),
+                read.en.eq(drained | (self.read.valid & (bank_of(self.read.address) == number))),
+                read.addr.eq(Mux(drained, drain_reads_at, self.read.address) >> 1),
             ]
             word = Signal(word_bits, name=f"fetched{number}", reset_less=True)
             m.d.sync += word.eq(read.data)
             fetched.append(word)
         assert ACC_READ_LATENCY == 2
-        for_drain = Mux(delayed(m, drain_reads_at[half_bit], ACC_READ_LATENCY, name="drain_half"), fetched[1], fetched[0])
+        for_drain = Mux(delayed(m, bank_of(drain_reads_at), ACC_READ_LATENCY, name="drain_bank"), fetched[1], fetched[0])
         store_reads = self.read.valid & self.read.ready
         m.d.comb += [
-            self.read.data.eq(Mux(delayed(m, self.read.address[half_bit], ACC_READ_LATENCY, name="store_half"), fetched[1], fetched[0])),
+            self.read.data.eq(Mux(delayed(m, bank_of(self.read.address), ACC_READ_LATENCY, name="store_bank"), fetched[1], fetched[0])),
             self.read.data_valid.eq(delayed(m, store_reads, ACC_READ_LATENCY, name="store_reads", reset_less=False)),
         ]
 
@@ -124,7 +129,7 @@ class Accumulator(wiring.Component):
                 written.eq(self.write.payload.data.replicate(word // beat)),
                 enable.eq(Mux(self.write.valid, chosen << (beat_in_word * beat), 0)),
             ]
-        for number, half in enumerate(self.halves):
-            write = half.write_port(granularity=8)
-            m.d.comb += [write.addr.eq(address), write.data.eq(written), write.en.eq(Mux(address[half_bit] == number, enable, 0))]
+        for number, bank in enumerate(self.banks):
+            write = bank.write_port(granularity=8)
+            m.d.comb += [write.addr.eq(address >> 1), write.data.eq(written), write.en.eq(Mux(bank_of(address) == number, enable, 0))]
         return m

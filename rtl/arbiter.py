@@ -15,8 +15,8 @@ FETCH_ID = 1
 class MemoryArbiter(wiring.Component):
     """Joins LOAD's and the fetcher's reads, and STORE's writes and the completion record's, on ``axi``.
 
-    Reads carry an ID, so that the beats of the two find their way in whatever order the memory answers; the fetcher goes
-    first. The record is written while ``writes_record``, when STORE is quiet. Burst addresses pass a register (one cycle),
+    Reads carry an ID, so that the beats of the two find their way in whatever order the memory answers; where both ask, LOAD goes
+    first, or the fetcher while ``fetch_first``. The record is written while ``writes_record``, when STORE is quiet. Burst addresses pass a register (one cycle),
     so that a burst on the bus stays there whatever its engine does; data pass straight through.
     """
 
@@ -28,6 +28,7 @@ class MemoryArbiter(wiring.Component):
                 "fetch": In(read_port(config)),
                 "store": In(write_port(config)),
                 "record": In(write_port(config)),
+                "fetch_first": In(1),
                 "writes_record": In(1),
                 "axi": Out(axi4(config)),
             }
@@ -44,9 +45,10 @@ class MemoryArbiter(wiring.Component):
             axi.awid.eq(LOAD_ID),
         ]
 
-        self._address(m, "ar", self.fetch.ar.valid, self.fetch.ar, self.load.ar)
+        fetches = self.fetch.ar.valid & (self.fetch_first | ~self.load.ar.valid)
+        self._address(m, "ar", fetches, self.fetch.ar, self.load.ar)
         with m.If(axi.arready | ~axi.arvalid):
-            m.d.sync += axi.arid.eq(Mux(self.fetch.ar.valid, FETCH_ID, LOAD_ID))
+            m.d.sync += axi.arid.eq(Mux(fetches, FETCH_ID, LOAD_ID))
         for port, number in ((self.load, LOAD_ID), (self.fetch, FETCH_ID)):
             m.d.comb += [
                 port.r.valid.eq(axi.rvalid & (axi.rid == number)),

@@ -27,8 +27,8 @@ def counter_layout() -> data.StructLayout:
 class CommandProcessor(wiring.Component):
     """Fetches descriptors, hands them to the engines' queues, and ends submissions.
 
-    Descriptors are dispatched in order, one a cycle at best; a full queue holds up those behind it. END waits until all
-    engines are quiet, writes the completion record and raises ``completed``.
+    Descriptors are dispatched in order, one a cycle at best; a full queue holds up those behind it. They are read before what
+    LOAD asks for while no more work waits for LOAD (``fetch_first``), else in the gaps of its reads. END waits until all engines are idle, writes the completion record and raises ``completed``.
 
     A fault aborts all engines, drops queues and tokens, skips to END and reports there. Faults are: those of the engines, an
     unknown opcode, a deadlock (every engine that has work waits for a token and nothing more can be dispatched), and the limit of
@@ -52,6 +52,7 @@ class CommandProcessor(wiring.Component):
             "cycles": Out(64),
             "running": Out(1),
             "fetch_memory": Out(read_port(config)),
+            "fetch_first": Out(1),
             "record_memory": Out(write_port(config)),
             "writes_record": Out(1),
             "abort": Out(1),
@@ -86,6 +87,8 @@ class CommandProcessor(wiring.Component):
             wiring.connect(m, wiring.flipped(self._of(engine, "work")), queue.work)
             m.d.comb += [queue.push.eq(self._of(engine, "push")), queue.clear.eq(self.abort | self.writes_record)]
 
+        m.d.comb += self.fetch_first.eq(queues[isa.Engine.LOAD].empty & ~fetch.enough)
+
         descriptor = fetch.descriptor.payload
         index = Signal(INDEX_BITS)
         at_end = Signal()
@@ -110,7 +113,6 @@ class CommandProcessor(wiring.Component):
         status = Signal(isa.Status)
         culprit = Signal(isa.Engine)
         fault_index = Signal(INDEX_BITS)
-        lost = Signal()
         end = Signal(layout(isa.END), reset_less=True)
         counters = Signal(counter_layout())
         record_cycles = Signal(16)  # spent on the record, which cannot count them itself
@@ -127,13 +129,13 @@ class CommandProcessor(wiring.Component):
             m.d.sync += reset_waits.eq(1)
         with m.FSM() as fsm:
             with m.State("RUN"):
-                m.d.sync += [status.eq(isa.Status.OK), culprit.eq(isa.Engine.CONTROL), fault_index.eq(0), lost.eq(0)]
+                m.d.sync += [status.eq(isa.Status.OK), culprit.eq(isa.Engine.CONTROL), fault_index.eq(0)]
                 with m.If(fetch.descriptor.valid & ~fetch.error):
                     self._dispatch(m, queues, descriptor, index, accepted, full, at_end, unknown)
                 m.d.comb += fetch.descriptor.ready.eq(accepted)
                 with m.If(accepted):
                     m.d.sync += index.eq(index + 1)
-                with m.If(at_end & all_empty & quiet & in_time):
+                with m.If(at_end & all_empty & ~any_busy & in_time):
                     m.d.sync += end.eq(descriptor[: layout(isa.END).size])
                     m.d.comb += fetch.descriptor.ready.eq(1)
                     m.next = "RECORD"
@@ -147,7 +149,6 @@ class CommandProcessor(wiring.Component):
                     fault(isa.Status.BAD_OPCODE, isa.Engine.CONTROL, index)
                 with m.If(fetch.descriptor.valid & fetch.error):
                     fault(isa.Status.READ_ERROR, isa.Engine.CONTROL, index)
-                    m.d.sync += lost.eq(1)
                 for engine in reversed(ENGINES):
                     with m.If(self._of(engine, "fault_valid")):
                         fault(self._of(engine, "fault").status, engine, self._of(engine, "fault").index)
@@ -157,8 +158,6 @@ class CommandProcessor(wiring.Component):
                 m.d.comb += self.abort.eq(1)
                 with m.If(quiet):
                     m.next = "SKIP"
-                    with m.If(lost):
-                        m.next = "DROP"
                 with m.If(reset):
                     m.next = "RESET"
             with m.State("SKIP"):

@@ -10,6 +10,12 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.interfaces import read_port
 
 
+BEATS_AHEAD = 36
+"""Beats of the descriptors that are read ahead, by default: about as many as pass before the first descriptor's own reads are answered."""
+BEATS_HURRIED = 16
+"""Beats of descriptors that go ahead of LOAD's reads where LOAD runs short of work."""
+
+
 class DescriptorFetch(wiring.Component):
     """Reads descriptors from the ring, ahead of their use, and hands them out whole.
 
@@ -21,15 +27,18 @@ class DescriptorFetch(wiring.Component):
     tail
         Descriptors written so far, modulo 65536. ``head``: descriptors handed out.
     descriptor
-        One descriptor; valid for at least one cycle for each, ``error`` says that the memory refused it.
+        One descriptor; valid for at least one cycle for each, from the cycle after its last beat on. ``error`` says that the memory
+        refused it.
+    enough
+        So much is owed that no read need be put off for more.
     clear
         While high, asks for nothing, drops what arrives and what is held. ``idle`` says that nothing is owed; then ``head``
         becomes ``head_to``.
     """
 
-    def __init__(self, config: ArrayConfig, *, ahead: int = 8):
+    def __init__(self, config: ArrayConfig, *, ahead: int | None = None):
         self.config = config
-        self.ahead = ahead
+        self.ahead = ahead or max(2, BEATS_AHEAD * config.bus_bytes // isa.DESCRIPTOR_BYTES)
         super().__init__(
             {
                 "base": In(config.address_bits),
@@ -42,6 +51,7 @@ class DescriptorFetch(wiring.Component):
                 "memory": Out(read_port(config)),
                 "descriptor": Out(stream.Signature(isa.DESCRIPTOR_BITS)),
                 "error": Out(1),
+                "enough": Out(1),
             }
         )
 
@@ -63,12 +73,17 @@ class DescriptorFetch(wiring.Component):
         with m.If(asks):
             m.d.sync += asked.eq(asked + 1)
 
+        m.d.comb += self.enough.eq(owed >= BEATS_HURRIED)
+
         width = self.config.bus_bytes * 8
+        gathers, moves, beat = Signal(), Signal(), Signal(width + 1)
         m.submodules.beats = held = fifo.SyncFIFO(width=width + 1, depth=self.ahead * beats)
         m.d.comb += [
             held.w_data.eq(self.memory.r.payload.data | (self.memory.r.payload.error << width)),
-            held.w_en.eq(self.memory.r.valid & ~self.clear),
+            held.w_en.eq(self.memory.r.valid & ~self.clear & (held.r_rdy | ~gathers)),
             self.memory.r.ready.eq(1),
+            beat.eq(Mux(held.r_rdy, held.r_data, held.w_data)),
+            moves.eq(gathers & (held.r_rdy | self.memory.r.valid)),
         ]
 
         gathered = Signal(isa.DESCRIPTOR_BITS, reset_less=True)
@@ -79,14 +94,15 @@ class DescriptorFetch(wiring.Component):
             self.descriptor.valid.eq((count == beats) & ~self.clear),
             self.descriptor.payload.eq(gathered),
             self.error.eq(failed),
-            held.r_en.eq(self.clear | (count != beats) | taken),
+            gathers.eq((count != beats) | taken),
+            held.r_en.eq(self.clear | gathers),
         ]
         with m.If(taken):
             m.d.sync += [count.eq(0), self.head.eq(self.head + 1), failed.eq(0)]
-        with m.If(held.r_rdy & held.r_en):
+        with m.If(moves):
             m.d.sync += [
-                gathered.eq((gathered >> width) | (held.r_data[:width] << (isa.DESCRIPTOR_BITS - width))),
-                failed.eq(held.r_data[width] | (failed & ~taken)),
+                gathered.eq((gathered >> width) | (beat[:width] << (isa.DESCRIPTOR_BITS - width))),
+                failed.eq(beat[width] | (failed & ~taken)),
                 count.eq(Mux(taken, 1, count + 1)),
             ]
         m.d.comb += self.idle.eq((owed == 0) & ~held.r_rdy)

@@ -43,7 +43,7 @@ class Placer(wiring.Component):
     the boundary of two words where need be. Segments follow one another without a gap.
 
     Latency: two cycles from a beat to its write. A target that is not ready stops the stage.
-    ``signal_*`` pulse in the cycle after the last write of a descriptor was taken; so does ``finished``.
+    ``signal_*`` pulse in the cycle in which the last write of a descriptor is taken, ``finished`` in the one after it.
     ``fault_valid`` pulses once; then ``faulted`` stays high, beats are taken and dropped, until ``drop``.
     While ``drop`` is high beats are taken and dropped; a write that is offered stays, and ``writing`` high, until it is taken.
     """
@@ -153,8 +153,8 @@ class Placer(wiring.Component):
             with m.If(chosen & port.ready):
                 m.d.comb += taken.eq(1)
         finished = taken & piece.last & ~self.drop
-        m.d.sync += [
-            self.finished.eq(finished),
+        m.d.sync += self.finished.eq(finished)
+        m.d.comb += [
             self.signal_compute.eq(finished & piece.tag.signal_compute),
             self.signal_store.eq(finished & piece.tag.signal_store),
         ]

@@ -47,7 +47,7 @@ class Accelerator(wiring.Component):
         wiring.connect(m, command.fetch_memory, arbiter.fetch)
         wiring.connect(m, store.memory, arbiter.store)
         wiring.connect(m, command.record_memory, arbiter.record)
-        m.d.comb += arbiter.writes_record.eq(command.writes_record)
+        m.d.comb += [arbiter.writes_record.eq(command.writes_record), arbiter.fetch_first.eq(command.fetch_first)]
 
         # The data: memory to operands to array to accumulator to memory.
         wiring.connect(m, load.west, west.write)

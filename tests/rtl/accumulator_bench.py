@@ -26,6 +26,8 @@ class Row:
     first: int = 0
     addend: isa.Addend = isa.Addend.NONE
     bias: int = 0
+    held: int = 0
+    last: int = 0
 
     @property
     def reads(self) -> bool:
@@ -111,6 +113,8 @@ class AccumulatorBench:
         ctx.set(drain.addend, row.addend if row else isa.Addend.NONE)
         ctx.set(drain.address, row.address if row else 0)
         ctx.set(drain.bias, row.bias if row else 0)
+        ctx.set(drain.held, row.held if row else 0)
+        ctx.set(drain.last, row.last if row else 0)
         for j in range(self.config.cols):
             ctx.set(self.accumulator.row[j], int(arriving.values[j]) if arriving else -1)
 

@@ -140,13 +140,12 @@ def test_the_drain_never_waits_and_the_others_do(config: ArrayConfig) -> None:
 
 
 def check_refusals(bench: AccumulatorBench, rows: dict[int, Row]) -> None:
-    """STORE waits exactly while the drain reads the half that it wants, LOAD whenever the drain writes."""
-    half = bench.config.acc_words // 2
+    """STORE waits exactly while the drain reads the bank that it wants, LOAD whenever the drain writes."""
     wanted = bench.wanted_reads()
     assert bench.read_refused == [
         cycle
         for cycle, address in wanted.items()
-        if cycle in rows and rows[cycle].reads and rows[cycle].read_address // half == address // half
+        if cycle in rows and rows[cycle].reads and (rows[cycle].read_address ^ address).bit_count() % 2 == 0
     ]
     beside = [cycle for cycle in bench.read_accepted if cycle in rows and rows[cycle].reads]
     assert beside, "the test met no read beside the drain's"
@@ -155,6 +154,28 @@ def check_refusals(bench: AccumulatorBench, rows: dict[int, Row]) -> None:
     offered = range(max(bench.write_refused))
     assert [cycle for cycle in offered if cycle in drain_writes and cycle not in bench.write_refused] == []
     assert bench.read_refused and drain_writes & set(bench.write_refused), "the test met no refusals"
+
+
+@pytest.mark.parametrize("reads", [[7, 9, 11, 13], [13, 9, 7, 8], [8, 6, 15, 11]], ids=["in-order", "last-first", "in-between"])
+def test_held_words_are_read_as_soon_as_they_are_there_and_others_at_once(reads: list[int]) -> None:
+    rng = fresh_random()
+    content, values = random_words(rng, TINY.acc_words, TINY.cols), random_words(rng, 4, TINY.cols)
+    rows: dict[int, Any] = {i: Row(list(map(int, values[i])), 7 + 2 * i, held=1, last=13) for i in range(4)}
+    bench = AccumulatorBench(TINY, content, rows=rows, reads=[0, 1, 2, *reads]).run(30)  # the token lets no read come before cycle 3
+    after = after_rows(content, list(rows.values()))
+    assert np.array_equal(bench.read_words[3:], after[reads])
+    written = {7 + 2 * i: i + ACC_READ_LATENCY for i in range(4)}
+    cycle = 3
+    for accepted, word in zip(bench.read_accepted[3:], reads):
+        there = max((at for held, at in written.items() if held <= word), default=-1)  # in order: those in between wait for the one before
+        assert accepted == max(cycle, there + 1 if word <= 13 else 0)
+        cycle = accepted + 1
+
+
+def test_what_lies_outside_the_held_words_is_never_refused() -> None:
+    content = np.zeros((TINY.acc_words, TINY.cols), np.int32)
+    rows: dict[int, Any] = {i: Row([1] * 4, 7 + i, held=1, last=10) for i in range(4)}
+    assert AccumulatorBench(TINY, content, rows=rows, reads=[0, 1, 2, 6, 11, 5, 12]).run(12).read_refused == []
 
 
 def test_a_row_that_does_not_count_leaves_its_word_alone_and_lets_others_pass() -> None:

@@ -99,8 +99,8 @@ def test_signals_pulse_after_the_last_write_of_a_descriptor() -> None:
     beats, _ = beats_of(segments, 16, random.Random(2))
     bench = place(16, segments, beats, west=6)
     at = bench.taken_at["west"]
-    assert bench.pulses["signal_compute"] == [at[1] + 1]
-    assert bench.pulses["signal_store"] == [at[4] + 1]
+    assert bench.pulses["signal_compute"] == [at[1]]
+    assert bench.pulses["signal_store"] == [at[4]]
     assert bench.pulses["finished"] == [at[1] + 1, at[4] + 1, at[5] + 1]
 
 
