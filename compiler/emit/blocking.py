@@ -9,10 +9,11 @@ rows or the columns are the inner loop: the operand of the outer loop stays.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from heapq import nsmallest
+from dataclasses import dataclass
 from itertools import pairwise, product
 from math import lcm
+
+import numpy as np
 
 from hwacc.compiler.emit.estimate import Estimate
 from hwacc.compiler.emit.panels import Range
@@ -23,6 +24,9 @@ from hwacc.isa import Dataflow
 
 MOST_SIZES = 12
 """Sizes tried for each of the three dimensions."""
+
+Trial = tuple[int, int, int, bool, Dataflow]
+"""Rows, columns and steps of a regular blocking's panels, whether the rows are the inner loop, and the dataflow."""
 
 
 @dataclass(frozen=True)
@@ -78,85 +82,31 @@ def split_range(whole: Range, sizes: Sequence[int]) -> list[Range]:
 def ranked(spec: ContractionSpec, config: ArrayConfig, most: int, dataflows: Collection[Dataflow] = tuple(Dataflow)) -> list[Blocking]:
     """At most ``most`` regular blockings that fit, the most promising first."""
     sizes = Sizes(spec, config)
-    estimate = Estimate(sizes)
-    shapes = _fitting(sizes, _row_sizes(sizes), _column_sizes(sizes), _step_sizes(sizes))
-    if not shapes:  # buffers smaller than the array: whatever fits
-        shapes = _fitting(sizes, *(_powers(total, name) for total, name in ((spec.m, "m"), (spec.n, "n"), (spec.k, "k"))))
-    trials = (
-        (shape, rows_inner, dataflow)
-        for shape, rows_inner, dataflow in product(shapes, (True, False), dataflows)
-        if rows_inner or (shape[0] < spec.m and shape[1] < spec.n)  # else the order is the same
-    )
-    promising = nsmallest(most, trials, key=lambda trial: estimate.cycles(*trial[0], *trial[1:]))
+    choices = _row_sizes(sizes), _column_sizes(sizes), _step_sizes(sizes)
+    found = _promising(sizes, choices, most, dataflows)
+    if not found:  # buffers smaller than the array: whatever fits
+        choices = _powers(spec.m, "m"), _powers(spec.n, "n"), _powers(spec.k, "k")
+        found = _promising(sizes, choices, most, dataflows)
     return [
         Blocking(cuts(spec.m, rows), cuts(spec.n, columns), cuts(spec.k, steps), rows_inner, dataflow)
-        for (rows, columns, steps), rows_inner, dataflow in promising
+        for rows, columns, steps, rows_inner, dataflow in found
     ]
 
 
-def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations that begin with small panels, so that the array starts early."""
-    rows = cuts(blocking.rows[-1][1], blocking.rows[0][1], _ramp(blocking.rows[0][1], config.rows))
-    columns = cuts(blocking.columns[-1][1], blocking.columns[0][1], _ramp(blocking.columns[0][1], config.cols))
-    steps = cuts(blocking.steps[-1][1], blocking.steps[0][1], _ramp(blocking.steps[0][1], step_grain(config)))
-    variations = (
-        replace(blocking, rows=rows),
-        replace(blocking, columns=columns),
-        replace(blocking, rows=rows, columns=columns),
-        replace(blocking, steps=steps),
-    )
-    yield from (variation for variation in dict.fromkeys(variations) if variation != blocking)
-
-
-def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations that end with small panels, so that little is left to store when the array is done."""
-    rows, columns = (_tapers(ranges, grain) for ranges, grain in ((blocking.rows, config.rows), (blocking.columns, config.cols)))
-    yield from (replace(blocking, rows=ranges) for ranges in rows)
-    yield from (replace(blocking, columns=ranges) for ranges in columns)
-
-
-def _tapers(ranges: tuple[Range, ...], grain: int) -> Iterator[tuple[Range, ...]]:
-    """With the last range split: a tile off its end, two of them, half of it."""
-    first, end = ranges[-1]
-    middle = first + -(-(end - first) // (2 * grain)) * grain
-    last = first + (end - first - 1) // grain * grain
-    for bound in dict.fromkeys((last, last - grain, middle)):
-        if first < bound < end:
-            yield (*ranges[:-1], (first, bound), (bound, end))
-
-
-def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones."""
-    word, total = step_grain(config), blocking.steps[0][1]
-    parts = [-(-total // (word * count)) * word for count in (2, 4, 8)]
-    yield from (replace(blocking, first_steps=(part,) * (total // part)) for part in dict.fromkeys(parts) if part < total)
-    yield from (replace(blocking, first_steps=_ramp(total, word * size)) for size in (1, 2, 4) if word * size < total)
-
-
-def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations whose last COMPUTE is split along m: the last rows off, into halves and halves of these, or tile by tile."""
-    total, grain = blocking.rows[-1][1] - blocking.rows[-1][0], config.rows
-    if total > grain:
-        splits = (((total - 1) // grain * grain,), _halves(total, grain), (grain,) * (total // grain))
-        yield from (replace(blocking, last_rows=split) for split in dict.fromkeys(splits))
-
-
-def _halves(size: int, grain: int) -> tuple[int, ...]:
-    """Half of ``size``, half of what is left, and so on, in whole ``grain``, until no more than that is left."""
-    halves = []
-    while size > grain:
-        halves.append(-(-size // (2 * grain)) * grain)
-        size -= halves[-1]
-    return tuple(halves)
-
-
-def _ramp(size: int, grain: int) -> tuple[int, ...]:
-    """``grain``, twice that, and so on, below ``size``."""
-    ramp = []
-    while grain < size:
-        ramp.append(grain)
-        grain *= 2
-    return tuple(ramp)
+def _promising(sizes: Sizes, choices: tuple[list[int], ...], most: int, dataflows: Collection[Dataflow]) -> list[Trial]:
+    """Sizes of panels, order and dataflow of the regular blockings of which the estimate is lowest."""
+    if not all(choices):
+        return []
+    estimate, found = Estimate(sizes, *choices), []
+    for number, (rows_inner, dataflow) in enumerate(product((True, False), dataflows)):
+        table = estimate.table(rows_inner, dataflow)
+        for index in np.argsort(table, axis=None, kind="stable")[:most]:
+            row, column, step = (int(i) for i in np.unravel_index(index, table.shape))
+            panel = choices[0][row], choices[1][column], choices[2][step]
+            single = panel[0] >= sizes.spec.m or panel[1] >= sizes.spec.n  # then the order is the same
+            if np.isfinite(table[row, column, step]) and (rows_inner or not single):
+                found.append((float(table[row, column, step]), number, (*panel, rows_inner, dataflow)))
+    return [trial for *_, trial in sorted(found)[:most]]
 
 
 def _row_sizes(sizes: Sizes) -> list[int]:
@@ -184,11 +134,6 @@ def _step_sizes(sizes: Sizes) -> list[int]:
         found |= _parts(spec.k, kernel_row, most)
     # Accumulating short steps keeps the accumulator so busy that STORE cannot read it.
     return _thinned({size for size in found if size >= 2 * sizes.config.rows} or found)
-
-
-def _fitting(sizes: Sizes, *choices: list[int]) -> list[tuple[int, int, int]]:
-    """The shapes that fit, of all combinations of rows, columns and steps."""
-    return [(rows, columns, steps) for rows, columns, steps in product(*choices) if sizes.fits(rows, columns, steps)]
 
 
 def _powers(total: int, field: str) -> list[int]:

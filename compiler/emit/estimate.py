@@ -1,9 +1,14 @@
-"""Cycles of a regular blocking by arithmetic alone: good enough to choose those worth building."""
+"""Cycles of all regular blockings by arithmetic alone: good enough to choose those worth building.
+
+Everything is an array over [rows, columns, steps], the sizes of a panel tried.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.access import Access, load_fields
@@ -11,93 +16,109 @@ from hwacc.compiler.emit.sizes import Sizes
 from hwacc.config import ArrayConfig
 from hwacc.isa import Dataflow
 
+Table = NDArray[np.float64]
+
 
 class Estimate:
-    """Cycles of a regular blocking, without building it."""
+    """Cycles of the blockings with panels of these sizes, without building them."""
 
-    def __init__(self, sizes: Sizes) -> None:
-        self.sizes = sizes
-        self.spec = sizes.spec
-        self.config = sizes.config
-        self.west = lru_cache(maxsize=None)(self._west)
-        self.north = lru_cache(maxsize=None)(self._north)
-        self.results = lru_cache(maxsize=None)(self._results)
-
-    def cycles(self, rows: int, columns: int, steps: int, rows_inner: bool, dataflow: Dataflow) -> float:
-        """The longest of reading, computing and writing, plus what cannot overlap."""
+    def __init__(self, sizes: Sizes, rows: Sequence[int], columns: Sequence[int], steps: Sequence[int]) -> None:
+        self.sizes, self.spec, self.config = sizes, sizes.spec, sizes.config
         spec, config = self.spec, self.config
-        west_units = -(-spec.m // rows) * -(-spec.k // steps)
-        north_units = -(-spec.n // columns) * -(-spec.k // steps)
-        panel_count = -(-spec.m // rows) * -(-spec.n // columns)
-        computes = panel_count * -(-spec.k // steps)
+        self.rows, self.columns, self.steps = (
+            np.array(values, np.float64).reshape(shape) for values, shape in ((rows, (-1, 1, 1)), (columns, (1, -1, 1)), (steps, (1, 1, -1)))
+        )
+        self.m_count, self.n_count, self.k_count = (
+            np.ceil(total / size) for total, size in ((spec.m, self.rows), (spec.n, self.columns), (spec.k, self.steps))
+        )
+        self.fits = np.array([[[sizes.fits(r, c, s) for s in steps] for c in columns] for r in rows], bool).reshape(
+            len(rows), len(columns), len(steps)
+        )
+        self.west = np.array([[self._west(r, s) for s in steps] for r in rows], np.float64)[:, None, :]
+        self.north = np.array([[self._north(c, s) for s in steps] for c in columns], np.float64)[None, :, :]
+        pitch = spec.n * spec.element_bytes
+        stored = [[cost.store_cycles(r, c, spec.element_bytes, pitch, config) for c in columns] for r in rows]
+        self.store = np.array(stored, np.float64)[:, :, None]
+        pieces = [[self._last_piece(r, c, pitch) for c in columns] for r in rows]
+        self.last = np.array(pieces, np.float64)[:, :, None]
 
-        west_first, west_all = self.west(rows, steps)
-        north_first, north_all = self.north(columns, steps)
-        west_slots = self._slots(rows * steps, west_units)
-        north_slots = self._slots(columns * steps, north_units)
-        west_again, north_again = self._repeats(rows, columns, steps, rows_inner, west_slots, north_slots)
+    def table(self, rows_inner: bool, dataflow: Dataflow) -> Table:
+        """The longest of reading, computing and writing, plus what cannot overlap; infinite for what does not fit."""
+        config, panel_count = self.config, self.m_count * self.n_count
+        computes = panel_count * self.k_count
+        west_units, north_units = self.m_count * self.k_count, self.n_count * self.k_count
+        west_slots, north_slots = self._slots(self.rows * self.steps, west_units), self._slots(self.columns * self.steps, north_units)
+        west_again, north_again = self._repeats(rows_inner, west_slots, north_slots)
+        west_all = self.west * (self.spec.m / self.rows) * (self.spec.k / self.steps)
+        north_all = self.north * (self.spec.n / self.columns) * (self.spec.k / self.steps)
         reading = west_all * west_again + north_all * north_again
+        reading = reading + cost.fetch_cycles(config) * (computes + panel_count + west_units * west_again + north_units * north_again)
 
-        computing = self._feeding(rows, columns, steps, dataflow) + cost.overhead_cycles(dataflow, config) * computes
-        stride = spec.n * spec.element_bytes
-        last = cost.store_cycles(rows, columns, spec.element_bytes, stride, config)
-        writing = last * panel_count
+        computing = self._feeding(dataflow) + cost.overhead_cycles(dataflow, config) * computes
+        writing = self.store * panel_count
+        alone = np.where((np.minimum(west_slots, north_slots) < 2) & (computes > 1), np.minimum(reading, computing), 0.0)
+        alone = alone + np.where((self._results(dataflow) < 2) & (panel_count > 1), writing, 0.0)
+        # The ends can be cut short: the first COMPUTE needs but a slice of k, the last STORE brings but a row or a column of tiles.
+        first = (self.west + self.north) * np.minimum(1.0, config.rows / self.steps)
+        one = computing / computes
+        one = np.where(computes == 1, one / 2, one)  # the first one will be split, and most of the parts begin before all is read
+        cycles = np.maximum(reading + one, first + np.maximum(computing, writing)) + alone + self.last
+        return np.asarray(np.where(self.fits, cycles, np.inf))
 
-        reading += cost.fetch_cycles(config) * (computes + panel_count + west_units * west_again + north_units * north_again)
-        alone = 0.0
-        if min(west_slots, north_slots) < 2 and computes > 1:
-            alone += min(reading, computing)
-        if self.results(rows, columns, dataflow) < 2 and panel_count > 1:
-            alone += writing
-        # The ends can be cut short: the first COMPUTE needs but a word of k, the last STORE brings but a row or a column of tiles.
-        first = (west_first + north_first) * min(1.0, config.rows / steps)
-        little = (cost.store_cycles(*shape, spec.element_bytes, stride, config) for shape in ((rows, config.cols), (config.rows, columns)))
-        one: float = cost.compute_cycles(min(rows, spec.m), min(columns, spec.n), min(steps, spec.k), dataflow, config)
-        one /= 2 if computes == 1 else 1  # the first one will be split, and most of the parts begin before all is read
-        return max(reading + one, first + computing, first + writing) + alone + min(last, *little)
-
-    def _feeding(self, rows: int, columns: int, steps: int, dataflow: Dataflow) -> float:
+    def _feeding(self, dataflow: Dataflow) -> Table:
         """Cycles in which the array is fed."""
-        spec, config = self.spec, self.config
-        columns, steps = min(columns, spec.n), min(steps, spec.k)
-        whole, rest = divmod(spec.m, rows)
-        fed = whole * cost.fed_cycles(rows, columns, steps, dataflow, config)
-        fed += cost.fed_cycles(rest, columns, steps, dataflow, config) if rest else 0
-        return fed * (spec.n / columns) * (spec.k / steps)
+        spec, config, least = self.spec, self.config, cost.weight_cycles(self.config)
+        tiled = np.ceil(self.columns / config.cols) * (spec.n / self.columns)
+        rest = spec.m - (self.m_count - 1) * self.rows
+        if dataflow is Dataflow.WEIGHT_STATIONARY:
+            streamed = (self.m_count - 1) * np.maximum(self.rows, least) + np.maximum(rest, least)
+            return np.asarray(tiled * np.ceil(self.steps / config.rows) * (spec.k / self.steps) * streamed)
+        tiles = (self.m_count - 1) * np.ceil(self.rows / config.rows) + np.ceil(rest / config.rows)
+        return np.asarray(tiled * tiles * np.maximum(self.steps, least) * (spec.k / self.steps))
 
-    def _results(self, rows: int, columns: int, dataflow: Dataflow) -> int:
+    def _results(self, dataflow: Dataflow) -> Table:
         """Results that can be on chip; one if STORE could not read while COMPUTE works."""
-        sizes, half = self.sizes, self.config.acc_words // 2
-        places = sizes.result_places(rows * sizes.column_tiles(columns), sizes.bias_words(columns), dataflow)
-        starved = dataflow is Dataflow.WEIGHT_STATIONARY and places[1:2] != [half]
-        return 1 if starved else len(places)
+        columns = self.columns.reshape(-1)
+        bias = np.array([self.sizes.bias_words(int(count)) for count in columns])[None, :, None]
+        words, half, end = self.rows * np.ceil(self.columns / self.config.cols), self.config.acc_words // 2, self.config.acc_words - bias
+        if dataflow is Dataflow.WEIGHT_STATIONARY:  # in both halves, or in one
+            return np.asarray(np.where((words <= half) & (words <= end - half), 2.0, 1.0))
+        return np.asarray(np.floor(end / words))
 
-    def _repeats(self, rows: int, columns: int, steps: int, rows_inner: bool, west_slots: int, north_slots: int) -> tuple[int, int]:
+    def _repeats(self, rows_inner: bool, west_slots: Table, north_slots: Table) -> tuple[Table, Table]:
         """How often each operand is read as a whole."""
-        m_count, n_count, k_count = -(-self.spec.m // rows), -(-self.spec.n // columns), -(-self.spec.k // steps)
+        m_count, n_count, k_count = self.m_count, self.n_count, self.k_count
         outer_slots, inner_slots = (north_slots, west_slots) if rows_inner else (west_slots, north_slots)
         outer_count, inner_count = (n_count, m_count) if rows_inner else (m_count, n_count)
-        inner_again = 1 if inner_slots >= inner_count * k_count else outer_count
-        outer_again = 1 if outer_slots >= k_count else inner_count
+        inner_again = np.where(inner_slots >= inner_count * k_count, 1.0, outer_count)
+        outer_again = np.where(outer_slots >= k_count, 1.0, inner_count)
         return (inner_again, outer_again) if rows_inner else (outer_again, inner_again)
 
-    def _slots(self, size: int, units: int) -> int:
-        slots = self.config.operand_bytes // size
-        return max(slots, 2) if slots >= units else slots
+    def _slots(self, size: Table, units: Table) -> Table:
+        slots = np.floor(self.config.operand_bytes / size)
+        return np.asarray(np.where(slots >= units, np.maximum(slots, 2.0), slots))
 
-    def _west(self, rows: int, steps: int) -> tuple[float, float]:
-        """Cycles to load the first west panel, and all of them once."""
-        spec = self.spec
-        k = (0, min(steps, spec.k))
-        first = load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k), self.config)
-        return first, first * (spec.m / rows) * (spec.k / steps)
+    def _last_piece(self, rows: int, columns: int, pitch: int) -> int:
+        """Cycles of the least STORE that can be split off the last one."""
+        shapes = ((rows, columns), (rows, min(columns, self.config.cols)), (min(rows, self.config.rows), columns))
+        return min(cost.store_cycles(*shape, self.spec.element_bytes, pitch, self.config) for shape in shapes)
 
-    def _north(self, columns: int, steps: int) -> tuple[float, float]:
-        """The same for the north panels."""
-        spec = self.spec
-        k = (0, min(steps, spec.k))
-        first = load_list_cycles(panels.north_accesses(spec, (0, min(columns, spec.n)), k, k), self.config)
-        return first, first * (spec.n / columns) * (spec.k / steps)
+    def _west(self, rows: int, steps: int) -> int:
+        """Cycles to load the first west panel."""
+        spec, k = self.spec, (0, min(steps, self.spec.k))
+        if spec.is_matrix:
+            return self._lines(rows, steps, spec.k)
+        return load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k), self.config)
+
+    def _north(self, columns: int, steps: int) -> int:
+        """Cycles to load the first north panel."""
+        return self._lines(columns, steps, self.spec.k) if self.spec.weights_layout == "nk" else self._lines(steps, columns, self.spec.n)
+
+    def _lines(self, lines: int, length: int, pitch: int) -> int:
+        """Cycles to load a matrix of ``lines``, of ``length`` bytes each, ``pitch`` bytes apart."""
+        if length == pitch:
+            return cost.load_cycles({"run": lines * length, "address": 0}, self.config)
+        return cost.load_cycles({"run": length, "count1": lines, "stride1": pitch, "address": 0}, self.config)
 
 
 def load_list_cycles(accesses: Iterable[Access], config: ArrayConfig) -> int:

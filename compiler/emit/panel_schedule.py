@@ -39,6 +39,11 @@ class PanelScheduler:
         pitch = spec.n * spec.element_bytes
         self.store_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.store_cycles(*sizes, spec.element_bytes, pitch, config))
 
+    def fits(self, blocking: Blocking) -> bool:
+        """Whether its panels fit."""
+        most = (max(end - first for first, end in ranges) for ranges in (blocking.rows, blocking.columns, blocking.steps))
+        return self.sizes.fits(*most)
+
     def build(self, blocking: Blocking) -> Schedule:
         """The schedule of ``blocking``, whose panels must fit."""
         return _Run(self, blocking).schedule

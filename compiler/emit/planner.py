@@ -8,11 +8,14 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import cycle
+from math import inf
 
 from hwacc import isa
-from hwacc.compiler.emit.blocking import Blocking, first_split, last_split, ramped, ranked, tapered
+from hwacc.compiler.emit.blocking import Blocking, ranked
+from hwacc.compiler.emit.moves import ends, first_split, last_split, ramped, sizes
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -21,14 +24,13 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-CANDIDATES = 16
+CANDIDATES = 12
 """Blockings of which a schedule is built."""
-REFINED = 2
-"""Of these, the ones of which variations are tried."""
+REFINED = 3
+"""Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-ENDS: tuple[Move, ...] = (first_split, tapered, last_split)
-"""Variations at the beginning and at the end, where the array waits for operands and the memory for results."""
-OPERATIONS_LIMIT = 20_000
+MOVES: tuple[Move, ...] = (first_split, ends, last_split, sizes, ramped)
+OPERATIONS_LIMIT = 12_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
 """Cycles, beside those in which the bus brings it."""
@@ -82,44 +84,49 @@ def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
 
 
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
-    """The best schedule found; None if nothing fits. First regular blockings, each varied on its own, then the best of all again."""
+    """The best schedule found; None if nothing fits. The best regular blockings, each changed as long as that helps."""
     tried = _Trials(PanelScheduler(spec, config))
-    regular = ranked(spec, config, CANDIDATES, dataflows)
-    tried.build(regular)
-    for blocking in regular:
-        tried.descend(blocking, ENDS)
-    for blocking in tried.best(REFINED):
-        tried.descend(blocking, (ramped, *ENDS))
-    return tried.found[0][2] if tried.found else None
+    for blocking in ranked(spec, config, CANDIDATES, dataflows):
+        tried.price(blocking)
+    for number, blocking in enumerate(tried.best(REFINED), 1):
+        tried.descend(blocking, OPERATIONS_LIMIT * number // REFINED)
+    return tried.found
 
 
 class _Trials:
-    """Blockings tried so far, the best first, with their prices and schedules."""
+    """Prices of the blockings tried so far, and the cheapest schedule."""
 
     def __init__(self, scheduler: PanelScheduler) -> None:
         self.scheduler = scheduler
         self.operations = 0
-        self.prices: dict[Blocking, int] = {}
-        self.found: list[tuple[int, Blocking, Schedule]] = []
+        self.prices: dict[Blocking, float] = {}
+        self.found: Schedule | None = None
 
-    def build(self, blockings: Iterable[Blocking]) -> list[Blocking]:
-        """Adds the schedules of ``blockings``, as far as :data:`OPERATIONS_LIMIT` allows; returns those that now have a price."""
-        blockings = list(blockings)
-        for blocking in blockings:
-            if self.operations < OPERATIONS_LIMIT and blocking not in self.prices:
+    def price(self, blocking: Blocking) -> float:
+        """Of its schedule; infinite if it does not fit."""
+        if blocking not in self.prices:
+            self.prices[blocking] = inf
+            if self.scheduler.fits(blocking):
                 schedule = self.scheduler.build(blocking)
                 self.operations += len(schedule.operations)
                 self.prices[blocking] = _price(schedule)
-                self.found.append((self.prices[blocking], blocking, schedule))
-        self.found = sorted(self.found, key=lambda trial: trial[0])[:CANDIDATES]
-        return [blocking for blocking in blockings if blocking in self.prices]
-
-    def descend(self, blocking: Blocking, moves: Iterable[Move]) -> None:
-        """Tries the variations of each kind on the best that those of the kinds before gave."""
-        for vary in moves:
-            known = self.build([blocking, *vary(blocking, self.scheduler.config)])
-            blocking = min(known, key=self.prices.__getitem__, default=blocking)
+                if self.found is None or self.prices[blocking] < _price(self.found):
+                    self.found = schedule
+        return self.prices[blocking]
 
     def best(self, count: int) -> list[Blocking]:
-        """The blockings of the cheapest schedules."""
-        return [blocking for _, blocking, _ in self.found[:count]]
+        """The cheapest blockings."""
+        return sorted(self.prices, key=self.prices.__getitem__)[:count]
+
+    def descend(self, blocking: Blocking, limit: int) -> None:
+        """Makes the change that helps most among those of a kind, kind after kind, until none helps or so many operations were built."""
+        since = 0
+        for move in cycle(MOVES):
+            best = blocking
+            for changed in move(blocking, self.scheduler.config):
+                if self.operations < limit and self.price(changed) < self.prices[best]:
+                    best = changed
+            since = 0 if best is not blocking else since + 1
+            blocking = best
+            if since == len(MOVES) or self.operations >= limit:
+                return

@@ -1,0 +1,89 @@
+"""Small changes to a blocking, of which the planner takes those that help.
+
+Panels of one size are seldom best: at the beginning the array waits for operands, so the first panels are to be
+small; at the end the memory waits for results, so the last ones are. Between them, whole panels cost the least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hwacc.compiler.emit.blocking import Blocking, cuts, step_grain
+from hwacc.compiler.emit.panels import Range
+from hwacc.config import ArrayConfig
+
+
+def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones, or not at all."""
+    grain, total = step_grain(config), blocking.steps[0][1]
+    parts = [-(-total // (grain * count)) * grain for count in (2, 3, 4, 8)] + [grain, 2 * grain]
+    splits = [(part,) * (total // part) for part in parts if part < total]
+    splits += [_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total]
+    yield from (replace(blocking, first_steps=split) for split in ((), *splits))
+
+
+def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose last COMPUTE is split along m or n: the last tiles off, into halves and halves of these, tile by tile, or not."""
+    for name, ranges, grain in (("last_rows", blocking.rows, config.rows), ("last_columns", blocking.columns, config.cols)):
+        total = ranges[-1][1] - ranges[-1][0]
+        splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), (grain,) * (total // grain)) if total > grain else ((),)
+        yield from (replace(blocking, **{"last_rows": (), "last_columns": (), name: split}) for split in splits)
+
+
+def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations with the first or the last range of rows or columns cut in two, or joined with its neighbour."""
+    for name, grain in (("rows", config.rows), ("columns", config.cols)):
+        ranges: tuple[Range, ...] = getattr(blocking, name)
+        for bound in _bounds(ranges[-1], grain, -1):
+            yield replace(blocking, **{name: (*ranges[:-1], (ranges[-1][0], bound), (bound, ranges[-1][1]))})
+        for bound in _bounds(ranges[0], grain, 1):
+            yield replace(blocking, **{name: ((ranges[0][0], bound), (bound, ranges[0][1]), *ranges[1:])})
+        if len(ranges) > 2:
+            yield replace(blocking, **{name: (*ranges[:-2], (ranges[-2][0], ranges[-1][1]))})
+            yield replace(blocking, **{name: ((ranges[0][0], ranges[1][1]), *ranges[2:])})
+
+
+def sizes(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations with other equal panels: a little smaller or larger, half as large or twice as large."""
+    for name, grain in (("rows", config.rows), ("columns", config.cols), ("steps", step_grain(config))):
+        ranges: tuple[Range, ...] = getattr(blocking, name)
+        total, size = ranges[-1][1], max(end - first for first, end in ranges)
+        tiles, size_tiles = -(-total // grain), -(-size // grain)
+        for wanted in dict.fromkeys((size_tiles - 1, size_tiles + 1, -(-size_tiles // 2), 2 * size_tiles)):
+            if 1 <= wanted <= tiles and wanted != size_tiles:
+                yield replace(blocking, **{name: cuts(total, wanted * grain)})
+
+
+def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations that begin with small panels, each twice as large as the one before."""
+    for name, grain in (("rows", config.rows), ("columns", config.cols), ("steps", step_grain(config))):
+        ranges: tuple[Range, ...] = getattr(blocking, name)
+        size = max(end - first for first, end in ranges)
+        yield replace(blocking, **{name: cuts(ranges[-1][1], size, _ramp(size, grain))})
+
+
+def _bounds(span: Range, grain: int, direction: int) -> list[int]:
+    """Where to cut a range: a tile off its beginning or end, two of them, or half of it, each a multiple of ``grain`` from its start."""
+    first, end = span
+    tiles = -(-(end - first) // grain)
+    counts = dict.fromkeys((1, 2, tiles // 2) if direction > 0 else (tiles - 1, tiles - 2, -(-tiles // 2)))
+    return [first + count * grain for count in counts if 0 < count < tiles]
+
+
+def _halves(size: int, grain: int) -> tuple[int, ...]:
+    """Half of ``size``, half of what is left, and so on, in whole ``grain``, until no more than that is left."""
+    halves = []
+    while size > grain:
+        halves.append(-(-size // (2 * grain)) * grain)
+        size -= halves[-1]
+    return tuple(halves)
+
+
+def _ramp(size: int, grain: int) -> tuple[int, ...]:
+    """``grain``, twice that, and so on, below ``size``."""
+    ramp = []
+    while grain < size:
+        ramp.append(grain)
+        grain *= 2
+    return tuple(ramp)
