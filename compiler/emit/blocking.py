@@ -34,11 +34,13 @@ class Blocking:
     """Panel boundaries in m, n and k, which of m and n is the inner loop, and the dataflow.
 
     first_steps
-        Lengths into which the very first COMPUTE is split along k: each part starts as soon as its share is loaded. They count as
-        far as they fit; what is left is one more part.
+        Lengths into which the first panel's first COMPUTE is split along k: each part starts as soon as its share is loaded. They
+        count as far as they fit; what is left is one more part.
+    last_steps
+        The same for the last panel, if that is not the first one.
     last_rows, last_columns
-        Rows and columns of the parts into which the very last COMPUTE is split likewise: each part is stored while the next one is
-        computed. Columns count only if that COMPUTE is its panel's only one, and are whole tiles.
+        Rows into which the very last COMPUTE is split likewise, and columns, in whole tiles, into which the last panel is: each part is
+        stored while the next one is computed.
     """
 
     rows: tuple[Range, ...]
@@ -47,6 +49,7 @@ class Blocking:
     rows_inner: bool
     dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY
     first_steps: tuple[int, ...] = ()
+    last_steps: tuple[int, ...] = ()
     last_rows: tuple[int, ...] = ()
     last_columns: tuple[int, ...] = ()
 

@@ -17,10 +17,21 @@ from hwacc.config import ArrayConfig
 def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones, or not at all."""
     grain, total = step_grain(config), blocking.steps[0][1]
-    parts = [-(-total // (grain * count)) * grain for count in (2, 3, 4, 8)] + [grain, 2 * grain]
-    splits = [(part,) * (total // part) for part in parts if part < total]
-    splits += [_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total]
+    splits = [*_equal(total, grain), *(_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total)]
     yield from (replace(blocking, first_steps=split) for split in ((), *splits))
+
+
+def last_steps(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose last panel is split along k, if its operands come that late: into equal parts, or not at all."""
+    if len(blocking.rows) * len(blocking.columns) > 1:
+        splits = _equal(blocking.steps[0][1], step_grain(config))
+        yield from (replace(blocking, last_steps=split) for split in ((), *splits))
+
+
+def _equal(total: int, grain: int) -> Iterator[tuple[int, ...]]:
+    """``total`` in equal parts, in whole ``grain``; the last one is left out."""
+    parts = [-(-total // (grain * count)) * grain for count in (2, 3, 4, 8)] + [2 * grain, grain]
+    yield from ((part,) * (total // part) for part in dict.fromkeys(parts) if part < total)
 
 
 def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:

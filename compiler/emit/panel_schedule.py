@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
+from itertools import product
 
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
@@ -80,22 +81,24 @@ class _Run:
         self.west, self.north = Residency(west, self.config.operand_bytes), Residency(north, self.config.operand_bytes)
 
     def _panel(self, result: Held, row: int, column: int, *, is_last: bool) -> None:
-        """A panel of the result, over all of k, to memory: the first one of all split along k, the last one along m or n."""
+        """A panel of the result, over all of k, to memory: the first one and the last one in parts."""
         blocking, rows, columns = self.blocking, self.blocking.rows[row], self.blocking.columns[column]
-        first = () if self.schedule.operations else blocking.first_steps
-        *pieces, last = [(0, part) for part in split_range(blocking.steps[0], first)] + list(enumerate(blocking.steps))[1:]
+        is_first = not self.schedule.operations
+        some_columns = split_range(columns, blocking.last_columns) if is_last else [columns]
+        some_rows = split_range(rows, blocking.last_rows) if is_last else [rows]
+        *pieces, last = self._pieces(blocking.first_steps if is_first else blocking.last_steps if is_last else ())
         for step, part in pieces:
-            self._compute(result, row, column, step, part, (rows, columns))
+            for some in some_columns:
+                self._compute(result, row, column, step, part, (rows, some))
         reader = None
-        for some in self._last_parts(rows, columns, is_whole=not pieces) if is_last else [(rows, columns)]:
+        for some in product(some_rows, some_columns):
             computed = self._compute(result, row, column, *last, some)
             reader = self._store(result, row, column, some, computed)
         result.reader = reader
 
-    def _last_parts(self, rows: Range, columns: Range, *, is_whole: bool) -> list[Part]:
-        """Parts of the last panel. Columns apart have words apart, so their sums cannot have begun together."""
-        some_columns = split_range(columns, self.blocking.last_columns if is_whole else ())
-        return [(some_rows, some) for some in some_columns for some_rows in split_range(rows, self.blocking.last_rows)]
+    def _pieces(self, parts: Sequence[int]) -> list[tuple[int, Range]]:
+        """Index of a step, and of its k what a COMPUTE takes: all of it, but of a single step these ``parts``, or of the first."""
+        return [(0, part) for part in split_range(self.blocking.steps[0], parts)] + list(enumerate(self.blocking.steps))[1:]
 
     def _store(self, result: Held, row: int, column: int, some: Part, computed: int) -> int:
         """Brings a part of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
@@ -155,7 +158,10 @@ class _Run:
         return values | {"north": north + before * width + right, "north_stride": width}
 
     def _result_words(self, rows: Range, columns: Range, some: Part) -> int:
-        """Accumulator words of a panel before ``some`` of it: all its rows of the columns before, and rows of these columns."""
+        """Accumulator words of a panel before ``some`` of it: all its rows of the columns before, and the rows before of these columns.
+
+        Columns that are computed apart thus have words of their own.
+        """
         tiles = self.shared.sizes.column_tiles
         return (rows[1] - rows[0]) * tiles(some[1][0] - columns[0]) + (some[0][0] - rows[0]) * tiles(some[1][1] - some[1][0])
 

@@ -15,7 +15,7 @@ from math import inf
 
 from hwacc import isa
 from hwacc.compiler.emit.blocking import Blocking, ranked
-from hwacc.compiler.emit.moves import ends, first_split, last_split, ramped, sizes
+from hwacc.compiler.emit.moves import ends, first_split, last_split, last_steps, ramped, sizes
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -29,7 +29,7 @@ CANDIDATES = 12
 REFINED = 3
 """Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-MOVES: tuple[Move, ...] = (first_split, ends, last_split, sizes, ramped)
+MOVES: tuple[Move, ...] = (first_split, ends, last_split, last_steps, sizes, ramped)
 OPERATIONS_LIMIT = 12_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
