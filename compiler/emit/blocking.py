@@ -33,9 +33,13 @@ Trial = tuple[int, int, int, bool, Dataflow]
 class Blocking:
     """Panel boundaries in m, n and k, which of m and n is the inner loop, and the dataflow.
 
-    first_steps
-        Lengths into which the first panel's first COMPUTE is split along k: each part starts as soon as its share is loaded. They
-        count as far as they fit; what is left is one more part.
+    corner
+        Panels are worked on in growing squares from the first one on, so that a new row or column of operands is for many of them.
+    first_steps, first_panels
+        Lengths into which the first COMPUTE of each of the first panels is split along k: each part starts as soon as its share is
+        loaded. They count as far as they fit; what is left is one more part.
+    west_first
+        A panel that lacks both operands gets the west one as a whole and then the parts of the other: fewer LOADs, for a later start.
     last_steps
         The same for the last panel, if that is not the first one.
     last_rows, last_columns
@@ -52,10 +56,16 @@ class Blocking:
     last_steps: tuple[int, ...] = ()
     last_rows: tuple[int, ...] = ()
     last_columns: tuple[int, ...] = ()
+    first_panels: int = 1
+    west_first: bool = False
+    corner: bool = False
 
     def panels(self) -> Iterator[tuple[int, int]]:
         """Indices into ``rows`` and ``columns``, in the order of work."""
-        if self.rows_inner:
+        if self.corner:
+            everything = product(range(len(self.rows)), range(len(self.columns)))
+            yield from sorted(everything, key=lambda panel: (max(panel), panel[0] > panel[1], min(panel)))
+        elif self.rows_inner:
             yield from ((row, column) for column, row in product(range(len(self.columns)), range(len(self.rows))))
         else:
             yield from product(range(len(self.rows)), range(len(self.columns)))

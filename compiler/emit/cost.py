@@ -17,10 +17,11 @@ from hwacc.isa import Dataflow, Engine
 MEMORY_LATENCY = 32
 START = MEMORY_LATENCY + 8
 """From the doorbell until the first engine works: fetching the first descriptors."""
-END = MEMORY_LATENCY
-"""From the last STORE until the completion record is in memory."""
-COMPUTE_OVERHEAD = 2
-STORE_OVERHEAD = 4
+FETCHED_FIRST = 36
+"""Beats of the descriptors that come before the first operands do."""
+END = MEMORY_LATENCY + 8
+"""From the last STORE's last beat until the completion record is on the bus."""
+STORE_OVERHEAD = 0
 
 
 def fetch_cycles(config: ArrayConfig) -> int:
@@ -33,7 +34,7 @@ def settle_cycles(producer: Engine, consumer: Engine, config: ArrayConfig) -> in
     if producer is Engine.LOAD:
         return MEMORY_LATENCY + 8
     if producer is Engine.COMPUTE and consumer is Engine.STORE:
-        return 2 * config.rows + config.cols + 9
+        return config.rows + config.cols + 12
     if producer is Engine.STORE and consumer is Engine.LOAD:
         return MEMORY_LATENCY + 16
     return 4
@@ -46,7 +47,7 @@ def load_cycles(fields: Mapping[str, int], config: ArrayConfig) -> int:
     runs = counts[0] * counts[1] * counts[2] * counts[3]
     strides = [fields.get(f"stride{dim}", 0) for dim, count in zip(dims, counts) if count > 1]
     grid = gcd(config.bus_bytes, *strides)
-    return 1 + -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes) // config.bus_bytes)
+    return -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes) // config.bus_bytes)
 
 
 @lru_cache(maxsize=4096)
@@ -61,20 +62,15 @@ def weight_cycles(config: ArrayConfig) -> int:
     return max(config.rows, config.cols, 4)
 
 
-def overhead_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
-    """Cycles of a COMPUTE in which no tile is fed."""
-    return COMPUTE_OVERHEAD + (weight_cycles(config) if dataflow is Dataflow.WEIGHT_STATIONARY else 0)
+def idle_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
+    """Cycles of a COMPUTE in which no tile is fed, if it does not follow the one before at once."""
+    return weight_cycles(config) if dataflow is Dataflow.WEIGHT_STATIONARY else 0
 
 
 def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
     """Cycles in which the tiles of m × n × k are fed."""
     tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)
     return -(-n // config.cols) * -(-tiled // config.rows) * max(streamed, weight_cycles(config))
-
-
-def compute_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
-    """A COMPUTE of m × n × k."""
-    return overhead_cycles(dataflow, config) + fed_cycles(m, n, k, dataflow, config)
 
 
 def store_cycles(rows: int, n: int, element: int, stride: int, config: ArrayConfig) -> int:

@@ -54,7 +54,7 @@ class Estimate:
         reading = west_all * west_again + north_all * north_again
         reading = reading + cost.fetch_cycles(config) * (computes + panel_count + west_units * west_again + north_units * north_again)
 
-        computing = self._feeding(dataflow) + cost.overhead_cycles(dataflow, config) * computes
+        computing = self._feeding(dataflow)
         writing = self.store * panel_count
         alone = np.where((np.minimum(west_slots, north_slots) < 2) & (computes > 1), np.minimum(reading, computing), 0.0)
         alone = alone + np.where((self._results(dataflow) < 2) & (panel_count > 1), writing, 0.0)

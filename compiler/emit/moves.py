@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from hwacc.compiler.emit.blocking import Blocking, cuts, step_grain
 from hwacc.compiler.emit.panels import Range
@@ -19,6 +20,20 @@ def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     grain, total = step_grain(config), blocking.steps[0][1]
     splits = [*_equal(total, grain), *(_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total)]
     yield from (replace(blocking, first_steps=split) for split in ((), *splits))
+
+
+def more_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations that split more panels than the first one along k: until enough operands for the next one are there in time."""
+    most = len(blocking.rows) * len(blocking.columns)
+    if blocking.first_steps:
+        counts = [panels for panels in dict.fromkeys((1, 2, 3, 4, 6, most)) if panels <= most]
+        yield from (replace(blocking, first_panels=panels, west_first=first) for panels, first in product(counts, (False, True)))
+
+
+def cornered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """The same from the corner on, or along the rows, or the columns."""
+    if min(len(blocking.rows), len(blocking.columns)) > 1:
+        yield from (replace(blocking, corner=corner, rows_inner=inner) for corner, inner in ((True, True), (False, True), (False, False)))
 
 
 def last_steps(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:

@@ -36,7 +36,7 @@ class PanelScheduler:
         self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
-        self.compute_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.compute_cycles(*sizes, config))
+        self.compute_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.fed_cycles(*sizes, config))
         pitch = spec.n * spec.element_bytes
         self.store_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.store_cycles(*sizes, spec.element_bytes, pitch, config))
 
@@ -61,10 +61,11 @@ class _Run:
         self.spec, self.config = shared.spec, shared.config
         self.blocking = blocking
         self.schedule = Schedule(shared.config)
+        self.idle = cost.idle_cycles(blocking.dataflow, shared.config)
         self._divide_buffers()
         last = len(blocking.rows) * len(blocking.columns) - 1
         for number, (row, column) in enumerate(blocking.panels()):
-            self._panel(self.results[number % len(self.results)], row, column, is_last=number == last)
+            self._panel(self.results[number % len(self.results)], row, column, number, is_last=number == last)
 
     def _divide_buffers(self) -> None:
         """Gives every unit of the operands, the bias, the parameters and the results its room."""
@@ -80,13 +81,12 @@ class _Run:
         west, north = ({(i, s): size * step for i, size in enumerate(lines) for s, step in enumerate(steps)} for lines in (rows, columns))
         self.west, self.north = Residency(west, self.config.operand_bytes), Residency(north, self.config.operand_bytes)
 
-    def _panel(self, result: Held, row: int, column: int, *, is_last: bool) -> None:
-        """A panel of the result, over all of k, to memory: the first one and the last one in parts."""
+    def _panel(self, result: Held, row: int, column: int, number: int, *, is_last: bool) -> None:
+        """A panel of the result, over all of k, to memory: the first ones and the last one in parts."""
         blocking, rows, columns = self.blocking, self.blocking.rows[row], self.blocking.columns[column]
-        is_first = not self.schedule.operations
         some_columns = split_range(columns, blocking.last_columns) if is_last else [columns]
         some_rows = split_range(rows, blocking.last_rows) if is_last else [rows]
-        *pieces, last = self._pieces(blocking.first_steps if is_first else blocking.last_steps if is_last else ())
+        *pieces, last = self._pieces(blocking.first_steps if number < blocking.first_panels else blocking.last_steps if is_last else ())
         for step, part in pieces:
             for some in some_columns:
                 self._compute(result, row, column, step, part, (rows, some))
@@ -124,8 +124,9 @@ class _Run:
         rows, columns, steps = blocking.rows[row], blocking.columns[column], blocking.steps[step]
         west, north = self.west.place((row, step)), self.north.place((column, step))
         if west.filled < part[1]:
-            self._load(west, Target.WEST, self.shared.west(rows, steps, part))
-            west.filled = part[1]
+            span = (part[0], steps[1]) if blocking.west_first and north.filled < part[1] else part
+            self._load(west, Target.WEST, self.shared.west(rows, steps, span))
+            west.filled = span[1]
         if north.filled < part[1]:
             self._load(north, Target.NORTH, self.shared.north(columns, steps, part))
             north.filled = part[1]
@@ -137,7 +138,7 @@ class _Run:
         places = west.place, north.place, result.place, bias.place if bias else None
         values = partial(self._compute_values, places, (rows, columns, steps), part, some)
         cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], part[1] - part[0], blocking.dataflow)
-        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, after=after)
+        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after)
         west.reader = north.reader = number
         return number
 

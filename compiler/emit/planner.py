@@ -15,7 +15,7 @@ from math import inf
 
 from hwacc import isa
 from hwacc.compiler.emit.blocking import Blocking, ranked
-from hwacc.compiler.emit.moves import ends, first_split, last_split, last_steps, ramped, sizes
+from hwacc.compiler.emit.moves import cornered, ends, first_split, last_split, last_steps, more_split, ramped, sizes
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -29,10 +29,10 @@ CANDIDATES = 12
 REFINED = 3
 """Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-MOVES: tuple[Move, ...] = (first_split, ends, last_split, last_steps, sizes, ramped)
+MOVES: tuple[Move, ...] = (first_split, more_split, ends, last_split, last_steps, cornered, sizes, ramped)
 OPERATIONS_LIMIT = 12_000
 """Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 1
+DESCRIPTOR_PRICE = 0.25
 """Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
 
@@ -69,7 +69,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
     return Plan(spec, config, tuple(best.finished()), best.cycles)
 
 
-def _price(schedule: Schedule) -> int:
+def _price(schedule: Schedule) -> float:
     """Cycles, and something for each descriptor: of two schedules that end together the simpler one is safer."""
     return schedule.cycles + DESCRIPTOR_PRICE * len(schedule.operations)
 

@@ -42,6 +42,7 @@ class Schedule:
         self.operations: list[Operation] = []
         self._free = dict.fromkeys((Engine.LOAD, Engine.COMPUTE, Engine.STORE), cost.START)
         self._fetch = cost.fetch_cycles(config)
+        self._at_once = cost.FETCHED_FIRST // self._fetch
         self._settle = {(a, b): cost.settle_cycles(a, b, config) for a in self._free for b in self._free}
 
     @property
@@ -49,8 +50,10 @@ class Schedule:
         """Estimate for the whole, from the doorbell to the completion record."""
         return max(self._free.values()) + cost.END
 
-    def add(self, op: isa.Op, values: Values, *, cycles: int, slot: int | None = None, after: Iterable[int | None] = ()) -> int:
-        """Appends an operation that needs the operations ``after``; returns its number."""
+    def add(
+        self, op: isa.Op, values: Values, *, cycles: int, idle: int = 0, slot: int | None = None, after: Iterable[int | None] = ()
+    ) -> int:
+        """Appends an operation that needs the operations ``after``, and ``idle`` more cycles if its engine had to wait; returns its number."""
         engine, operations, needed = op.engine, self.operations, []
         start = self._free[engine]
         for number in after:
@@ -58,9 +61,11 @@ class Schedule:
                 needed.append(number)
                 producer = operations[number]
                 start = max(start, producer.end + self._settle[producer.op.engine, engine])
-        self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
-        self._free[engine] = start + cycles
-        operations.append(Operation(op, values, slot, needed, start, start + cycles))
+        end = start + cycles + (idle if start > self._free[engine] else 0)
+        self._free[engine] = end
+        if len(operations) >= self._at_once:
+            self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
+        operations.append(Operation(op, values, slot, needed, start, end))
         return len(operations) - 1
 
     def finished(self) -> list[tuple[isa.Descriptor, int | None]]:
