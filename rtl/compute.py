@@ -186,7 +186,9 @@ class ComputeEngine(wiring.Component):
 
         m.d.sync += settled.eq(fsm.ongoing("IDLE"))
         m.d.comb += [west.advance.eq(next_inner), north.advance.eq(next_column)]
-        m.d.comb += primes.eq(feeding & stationary & last_inner & last_column & follows & ~primed & (cycle + weight_cycles(config) <= period))
+        m.d.comb += primes.eq(
+            feeding & stationary & last_inner & last_column & follows & ~primed & (cycle + weight_cycles(config) <= period)
+        )
         m.d.sync += primed.eq((primed | primes) & ~begin & ~self.abort)
         with m.If(begin):
             m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1)]

@@ -26,7 +26,8 @@ class Estimate:
         self.sizes, self.spec, self.config = sizes, sizes.spec, sizes.config
         spec, config = self.spec, self.config
         self.rows, self.columns, self.steps = (
-            np.array(values, np.float64).reshape(shape) for values, shape in ((rows, (-1, 1, 1)), (columns, (1, -1, 1)), (steps, (1, 1, -1)))
+            np.array(values, np.float64).reshape(shape)
+            for values, shape in ((rows, (-1, 1, 1)), (columns, (1, -1, 1)), (steps, (1, 1, -1)))
         )
         self.m_count, self.n_count, self.k_count = (
             np.ceil(total / size) for total, size in ((spec.m, self.rows), (spec.n, self.columns), (spec.k, self.steps))

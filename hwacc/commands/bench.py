@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hwacc.commands.bench_heatmap import heatmap
+from hwacc.commands.bench_survey import survey
 from hwacc.commands.console import answer_json, new_table, progress, show_table
 from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
 from hwacc.errors import HwaccError
@@ -39,11 +40,13 @@ def command() -> None:
     Examples:
       hwacc bench gemm --shapes 512x512x512 --out i8
       hwacc bench heatmap --k 64,256 --out i32 --output heatmap.png
+      hwacc bench survey --random 300 --estimate
       hwacc bench simulator --json
     """
 
 
 command.add_command(heatmap)
+command.add_command(survey)
 
 
 @command.command("gemm")

@@ -117,9 +117,7 @@ def test_tokens_come_when_the_docstring_says(config: ArrayConfig) -> None:
 def test_weight_stationary_tiles_take_the_cycles_of_the_docstring(config: ArrayConfig, west: int) -> None:
     rng, bench = fresh_bench(config)
     sizes = [(1, 2, 3), (9, 13, 6), (2, 9, 9), (17, 3, 5), (1, 1, 1)]
-    bench.run(
-        [random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1, addend=0) for m, k, n in sizes]
-    )
+    bench.run([random_job(rng, config, m=m, k=k, n=n, west_k_contiguous=west, dataflow=1, signal_load=1, addend=0) for m, k, n in sizes])
     tiles = [-(-k // config.rows) * -(-n // config.cols) for _, k, n in sizes]
     fed = [count * max(stream, weight_cycles(config)) for count, (stream, _, _) in zip(tiles, sizes)]
     assert bench.events.array_busy == sum(fed)

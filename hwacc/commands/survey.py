@@ -1,0 +1,68 @@
+"""Random products against the bound: what ``hwacc bench survey`` asks, and how it judges."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hwacc.commands.gemm_bench import Shape
+from hwacc.commands.heatmap import ELEMENT_BYTES, Point
+from hwacc.config import ArrayConfig
+from hwacc.limits import limit_cycles
+
+LARGEST = 2000
+"""Of M, K and N."""
+MOST_MACS = 300_000_000
+"""Products beyond take long, and lose little at their ends."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Cycles that a product may take: a share of the bound, and so many more for a cold start."""
+
+    name: str
+    share: float
+    more: int
+
+    def reached(self, point: Point) -> bool:
+        """Whether a product reaches it."""
+        return point.cycles <= self.share * point.limit_cycles + self.more
+
+
+GOALS = (Goal("must", 1.05, 200), Goal("aim", 1.02, 150))
+
+
+def random_shapes(count: int, seed: int, out: str, config: ArrayConfig, most_cycles: int | None = None) -> list[Shape]:
+    """M, K, N spread evenly by ratio; some with one of them tiny, some a multiple of the array's sides or one beside it.
+
+    With ``most_cycles``, only those whose bound is no higher.
+    """
+    return list(_some(_shapes(random.Random(seed), config), count, out, config, most_cycles))
+
+
+def _some(shapes: Iterator[Shape], count: int, out: str, config: ArrayConfig, most_cycles: int | None) -> Iterator[Shape]:
+    while count:
+        shape = next(shapes)
+        if math.prod(shape) <= MOST_MACS and (most_cycles is None or limit_cycles(*shape, ELEMENT_BYTES[out], config) <= most_cycles):
+            yield shape
+            count -= 1
+
+
+def _shapes(rng: random.Random, config: ArrayConfig) -> Iterator[Shape]:
+    side = max(config.rows, config.cols)
+    while True:
+        sizes = [round(math.exp(rng.uniform(0, math.log(LARGEST)))) for _ in "mkn"]
+        kind = rng.choice(("any", "any", "m", "k", "n", "near"))
+        if kind == "near":
+            sizes = [max(1, side * round(size / side) + rng.choice((-1, 0, 1))) for size in sizes]
+        elif kind != "any":
+            sizes["mkn".index(kind)] = rng.randint(1, side)
+        yield sizes[0], sizes[1], sizes[2]
+
+
+def worst_first(points: Sequence[Point]) -> list[Point]:
+    """Points by how far they are beyond the first goal, as a share of the bound."""
+    goal = GOALS[0]
+    return sorted(points, key=lambda point: (point.cycles - goal.more) / point.limit_cycles, reverse=True)
