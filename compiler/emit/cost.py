@@ -21,7 +21,6 @@ FETCHED_FIRST = 36
 """Beats of the descriptors that come before the first operands do."""
 END = MEMORY_LATENCY + 8
 """From the last STORE's last beat until the completion record is on the bus."""
-STORE_OVERHEAD = 0
 
 
 def fetch_cycles(config: ArrayConfig) -> int:
@@ -74,10 +73,10 @@ def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) 
 
 
 def store_cycles(rows: int, n: int, element: int, stride: int, config: ArrayConfig) -> int:
-    """A STORE of ``rows`` × ``n`` elements, rows ``stride`` bytes apart: an accumulator word or a beat a cycle."""
-    length = n * element
-    words = rows * -(-n // config.cols)
+    """A STORE of ``rows`` × ``n`` elements, rows ``stride`` bytes apart: an accumulator word, a slice of one or a beat a cycle."""
+    length, bus = n * element, config.bus_bytes
+    words, rest = divmod(n, config.cols)
+    slices = rows * (words * -(-config.cols * element // bus) + -(-rest * element // bus))
     if stride == length:
-        return STORE_OVERHEAD + max(words, -(-rows * length // config.bus_bytes))
-    beats = rows * (_beats_times_bus(length, 0, gcd(config.bus_bytes, stride), config.bus_bytes) / config.bus_bytes)
-    return STORE_OVERHEAD + max(words, int(beats))
+        return max(slices, -(-rows * length // bus))
+    return max(slices, int(rows * (_beats_times_bus(length, 0, gcd(bus, stride), bus) / bus)))

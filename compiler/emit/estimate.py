@@ -25,9 +25,9 @@ class Estimate:
     def __init__(self, sizes: Sizes, rows: Sequence[int], columns: Sequence[int], steps: Sequence[int]) -> None:
         self.sizes, self.spec, self.config = sizes, sizes.spec, sizes.config
         spec, config = self.spec, self.config
+        shapes = (-1, 1, 1), (1, -1, 1), (1, 1, -1)
         self.rows, self.columns, self.steps = (
-            np.array(values, np.float64).reshape(shape)
-            for values, shape in ((rows, (-1, 1, 1)), (columns, (1, -1, 1)), (steps, (1, 1, -1)))
+            np.array(values, np.float64).reshape(shape) for values, shape in zip((rows, columns, steps), shapes)
         )
         self.m_count, self.n_count, self.k_count = (
             np.ceil(total / size) for total, size in ((spec.m, self.rows), (spec.n, self.columns), (spec.k, self.steps))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 from hwacc.compiler.emit.blocking import Blocking, cuts, step_grain
 from hwacc.compiler.emit.panels import Range
@@ -54,7 +55,7 @@ def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     for name, ranges, grain in (("last_rows", blocking.rows, config.rows), ("last_columns", blocking.columns, config.cols)):
         total = ranges[-1][1] - ranges[-1][0]
         splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), (grain,) * (total // grain)) if total > grain else ((),)
-        yield from (replace(blocking, **{"last_rows": (), "last_columns": (), name: split}) for split in splits)
+        yield from (_changed(blocking, **{"last_rows": (), "last_columns": (), name: split}) for split in splits)
 
 
 def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -62,12 +63,12 @@ def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     for name, grain in (("rows", config.rows), ("columns", config.cols)):
         ranges: tuple[Range, ...] = getattr(blocking, name)
         for bound in _bounds(ranges[-1], grain, -1):
-            yield replace(blocking, **{name: (*ranges[:-1], (ranges[-1][0], bound), (bound, ranges[-1][1]))})
+            yield _changed(blocking, **{name: (*ranges[:-1], (ranges[-1][0], bound), (bound, ranges[-1][1]))})
         for bound in _bounds(ranges[0], grain, 1):
-            yield replace(blocking, **{name: ((ranges[0][0], bound), (bound, ranges[0][1]), *ranges[1:])})
+            yield _changed(blocking, **{name: ((ranges[0][0], bound), (bound, ranges[0][1]), *ranges[1:])})
         if len(ranges) > 2:
-            yield replace(blocking, **{name: (*ranges[:-2], (ranges[-2][0], ranges[-1][1]))})
-            yield replace(blocking, **{name: ((ranges[0][0], ranges[1][1]), *ranges[2:])})
+            yield _changed(blocking, **{name: (*ranges[:-2], (ranges[-2][0], ranges[-1][1]))})
+            yield _changed(blocking, **{name: ((ranges[0][0], ranges[1][1]), *ranges[2:])})
 
 
 def sizes(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -78,7 +79,7 @@ def sizes(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         tiles, size_tiles = -(-total // grain), -(-size // grain)
         for wanted in dict.fromkeys((size_tiles - 1, size_tiles + 1, -(-size_tiles // 2), 2 * size_tiles)):
             if 1 <= wanted <= tiles and wanted != size_tiles:
-                yield replace(blocking, **{name: cuts(total, wanted * grain)})
+                yield _changed(blocking, **{name: cuts(total, wanted * grain)})
 
 
 def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -86,7 +87,12 @@ def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     for name, grain in (("rows", config.rows), ("columns", config.cols), ("steps", step_grain(config))):
         ranges: tuple[Range, ...] = getattr(blocking, name)
         size = max(end - first for first, end in ranges)
-        yield replace(blocking, **{name: cuts(ranges[-1][1], size, _ramp(size, grain))})
+        yield _changed(blocking, **{name: cuts(ranges[-1][1], size, _ramp(size, grain))})
+
+
+def _changed(blocking: Blocking, **fields: Any) -> Blocking:
+    """``blocking`` with other values in fields that are named at run time."""
+    return replace(blocking, **fields)
 
 
 def _bounds(span: Range, grain: int, direction: int) -> list[int]:

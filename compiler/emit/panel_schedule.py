@@ -91,9 +91,9 @@ class _Run:
             for some in some_columns:
                 self._compute(result, row, column, step, part, (rows, some))
         reader = None
-        for some in product(some_rows, some_columns):
-            computed = self._compute(result, row, column, *last, some)
-            reader = self._store(result, row, column, some, computed)
+        for finished in product(some_rows, some_columns):
+            computed = self._compute(result, row, column, *last, finished)
+            reader = self._store(result, row, column, finished, computed)
         result.reader = reader
 
     def _pieces(self, parts: Sequence[int]) -> list[tuple[int, Range]]:

@@ -53,7 +53,10 @@ class Schedule:
     def add(
         self, op: isa.Op, values: Values, *, cycles: int, idle: int = 0, slot: int | None = None, after: Iterable[int | None] = ()
     ) -> int:
-        """Appends an operation that needs the operations ``after``, and ``idle`` more cycles if its engine had to wait; returns its number."""
+        """Appends an operation that needs the operations ``after``, and ``idle`` cycles more if its engine had to wait.
+
+        Returns its number.
+        """
         engine, operations, needed = op.engine, self.operations, []
         start = self._free[engine]
         for number in after:

@@ -25,13 +25,9 @@ def multiply(stream: Stream, latency: int) -> Completion:
 
 def fed_cycles(work: isa.Descriptor) -> int:
     """Cycles in which the tiles of a COMPUTE are fed, as :data:`hwacc.isa.COMPUTE` has them."""
-    rows, cols, word = TINY.rows, TINY.cols, TINY.word_bytes
-    column_tiles = -(-work["n"] // cols)
-    if work["dataflow"] == Dataflow.WEIGHT_STATIONARY:
-        streamed = work["m"] if work["west_k_contiguous"] else -(-work["m"] // word) * word
-        return column_tiles * -(-work["k"] // rows) * max(streamed, rows, cols, 4)
-    in_words = work["west_k_contiguous"] or work["north_k_contiguous"]
-    return -(-work["m"] // rows) * column_tiles * max(-(-work["k"] // word) * word if in_words else work["k"], rows)
+    rows, cols = TINY.rows, TINY.cols
+    tiled, streamed = ("k", "m") if work["dataflow"] == Dataflow.WEIGHT_STATIONARY else ("m", "k")
+    return -(-work["n"] // cols) * -(-work[tiled] // rows) * max(work[streamed], rows, cols, 4)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
