@@ -5,7 +5,7 @@ Everything is an array over [rows, columns, steps], the sizes of a panel tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +68,14 @@ class Estimate:
 
     def _feeding(self, dataflow: Dataflow) -> Table:
         """Cycles in which the array is fed."""
-        spec, config, least = self.spec, self.config, cost.weight_cycles(self.config)
-        tiled = np.ceil(self.columns / config.cols) * (spec.n / self.columns)
-        rest = spec.m - (self.m_count - 1) * self.rows
-        if dataflow is Dataflow.WEIGHT_STATIONARY:
-            streamed = (self.m_count - 1) * np.maximum(self.rows, least) + np.maximum(rest, least)
-            return np.asarray(tiled * np.ceil(self.steps / config.rows) * (spec.k / self.steps) * streamed)
-        tiles = (self.m_count - 1) * np.ceil(self.rows / config.rows) + np.ceil(rest / config.rows)
-        return np.asarray(tiled * tiles * np.maximum(self.steps, least) * (spec.k / self.steps))
+        least = cost.weight_cycles(self.config)
+        m, n, k = (self.spec.m, self.rows), (self.spec.n, self.columns), (self.spec.k, self.steps)
+        tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)
+        column_tiles, tiles = (
+            _pieces(*n, lambda size: np.ceil(size / self.config.cols)),
+            _pieces(*tiled, lambda size: np.ceil(size / self.config.rows)),
+        )
+        return np.asarray(column_tiles * tiles * _pieces(*streamed, lambda size: np.maximum(size, least)))
 
     def _results(self, dataflow: Dataflow) -> Table:
         """Results that can be on chip; one if STORE could not read while COMPUTE works."""
@@ -120,6 +120,12 @@ class Estimate:
         if length == pitch:
             return cost.load_cycles({"run": lines * length, "address": 0}, self.config)
         return cost.load_cycles({"run": length, "count1": lines, "stride1": pitch, "address": 0}, self.config)
+
+
+def _pieces(total: int, size: Table, cycles: Callable[[Table], Table]) -> Table:
+    """The sum of ``cycles`` over the parts of ``total``, of which the last one may be smaller."""
+    whole = np.ceil(total / size) - 1
+    return whole * cycles(size) + cycles(total - whole * size)
 
 
 def load_list_cycles(accesses: Iterable[Access], config: ArrayConfig) -> int:

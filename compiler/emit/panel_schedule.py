@@ -36,9 +36,9 @@ class PanelScheduler:
         self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
-        self.compute_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.fed_cycles(*sizes, config))
+        self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config))
         pitch = spec.n * spec.element_bytes
-        self.store_cycles = lru_cache(maxsize=None)(lambda *sizes: cost.store_cycles(*sizes, spec.element_bytes, pitch, config))
+        self.store_cycles = lru_cache(maxsize=None)(lambda rows, n: cost.store_cycles(rows, n, spec.element_bytes, pitch, config))
 
     def fits(self, blocking: Blocking) -> bool:
         """Whether its panels fit."""
