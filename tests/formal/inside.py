@@ -1,0 +1,82 @@
+"""Looks inside a module, for invariants that speak of its registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
+
+
+class Inside:
+    """A module's elaborated form, with its signals and submodules by name.
+
+    The module is elaborated once, here; the proof then contains this very elaboration. So statements that are added to
+    ``module`` override its own: that is how faults are planted.
+    """
+
+    def __init__(self, component: Elaboratable) -> None:
+        self.component = component
+        self.module: Module = component.elaborate(None)
+        self.module._flush()
+        component.elaborate = lambda platform: self.module
+        assigned = [s for part in self.module._statements.values() for statement in part for s in statement._lhs_signals()]
+        self.signals: dict[str, Signal] = {signal.name: signal for signal in assigned}
+        self._parts = {name: _unwrapped(part) for name, (part, _) in self.module._named_submodules.items()}
+
+    def __getitem__(self, name: str) -> Signal:
+        """The signal ``name`` that the module assigns; raises :class:`KeyError` with those that there are."""
+        if name not in self.signals:
+            raise KeyError(f"{type(self.component).__name__} assigns no {name!r}; it assigns {', '.join(sorted(self.signals))}")
+        return self.signals[name]
+
+    def raw(self, name: str) -> Any:
+        """Submodule ``name`` itself."""
+        return self._parts[name]
+
+    def part(self, name: str) -> Inside:
+        """Submodule ``name``, opened."""
+        return Inside(self._parts[name])
+
+    def fifo(self, name: str) -> InsideFifo:
+        """Submodule ``name``, a FIFO, opened."""
+        return InsideFifo(self._parts[name])
+
+
+class InsideFifo(Inside):
+    """A FIFO of Amaranth with its words, counted from the one that comes out next."""
+
+    def __init__(self, fifo: SyncFIFO | SyncFIFOBuffered) -> None:
+        super().__init__(fifo)
+        self.fifo = fifo
+        self.buffered = isinstance(fifo, SyncFIFOBuffered)
+        self.words = fifo.depth - 1 if self.buffered else fifo.depth
+        self.stored = self["inner_level"] if self.buffered else fifo.level
+        self.pushes = fifo.w_en & fifo.w_rdy
+        self.pops = fifo.r_en & fifo.r_rdy
+
+    def peek(self, m: Module, position: Any, name: str) -> Signal:
+        """The word at ``position`` below the level: 0 is the one that comes out next."""
+        port = self.raw("storage").read_port(domain="comb")
+        value = Signal(self.fifo.width, name=name)
+        place = Signal(range(2 * self.words + 1), name=f"{name}_place")
+        in_memory = position - self.fifo.r_rdy if self.buffered else position
+        m.d.comb += [
+            place.eq(self["consume"] + in_memory),
+            port.addr.eq(Mux(place >= self.words, place - self.words, place)),
+            value.eq(Mux(self.fifo.r_rdy & (position == 0), self.fifo.r_data, port.data) if self.buffered else port.data),
+        ]
+        return value
+
+    def consistent(self) -> Any:
+        """The pointers are inside the memory and as far apart as the words in it."""
+        produce, consume = self["produce"], self["consume"]
+        ahead = produce - consume
+        apart = (self.stored == ahead) | (self.stored == ahead + self.words)
+        full_or_empty = (ahead != 0) | (self.stored == 0) | (self.stored == self.words)
+        return (produce < self.words) & (consume < self.words) & (self.stored <= self.words) & apart & full_or_empty
+
+
+def _unwrapped(part: Any) -> Any:
+    """The elaboratable inside a ``ResetInserter``."""
+    return getattr(part, "_elaboratable_", part)
