@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Elaboratable, Module, Mux, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 
 
@@ -17,17 +20,32 @@ class Inside:
 
     def __init__(self, component: Elaboratable) -> None:
         self.component = component
-        self.module: Module = component.elaborate(None)
+        self.signals: dict[str, Signal] = {}
+        self.module: Module = self._elaborate()
         self.module._flush()
         component.elaborate = lambda platform: self.module
         assigned = [s for part in self.module._statements.values() for statement in part for s in statement._lhs_signals()]
-        self.signals: dict[str, Signal] = {signal.name: signal for signal in assigned}
+        self.signals |= {signal.name: signal for signal in assigned if signal.name not in self.signals}
         self._parts = {name: _unwrapped(part) for name, (part, _) in self.module._named_submodules.items()}
 
+    def _elaborate(self) -> Module:
+        """Elaborates, and notes the local names of signals: ``a, b = Signal(), Signal()`` gives the signals themselves none."""
+        files = {inspect.getfile(type(self.component))}
+
+        def note(frame: Any, event: str, argument: Any) -> None:
+            if event == "return" and frame.f_code.co_filename in files:
+                self.signals.update({name: value for name, value in frame.f_locals.items() if isinstance(value, Value | data.View)})
+
+        sys.setprofile(note)
+        try:
+            return self.component.elaborate(None)
+        finally:
+            sys.setprofile(None)
+
     def __getitem__(self, name: str) -> Signal:
-        """The signal ``name`` that the module assigns; raises :class:`KeyError` with those that there are."""
+        """The signal ``name``; raises :class:`KeyError` with those that there are."""
         if name not in self.signals:
-            raise KeyError(f"{type(self.component).__name__} assigns no {name!r}; it assigns {', '.join(sorted(self.signals))}")
+            raise KeyError(f"{type(self.component).__name__} has no {name!r}; it has {', '.join(sorted(self.signals))}")
         return self.signals[name]
 
     def raw(self, name: str) -> Any:
