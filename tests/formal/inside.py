@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from amaranth.hdl import Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl._dsl import FSM
 from amaranth.lib import data
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 
@@ -20,12 +23,13 @@ class Inside:
 
     def __init__(self, component: Elaboratable) -> None:
         self.component = component
-        self.signals: dict[str, Signal] = {}
+        self.signals: dict[str, Any] = {}
+        self.states: dict[str, dict[str, int]] = {}
         self.module: Module = self._elaborate()
         self.module._flush()
         component.elaborate = lambda platform: self.module
-        assigned = [s for part in self.module._statements.values() for statement in part for s in statement._lhs_signals()]
-        self.signals |= {signal.name: signal for signal in assigned if signal.name not in self.signals}
+        for signal in self._assigned():
+            self.signals.setdefault(signal.name, signal)
         self._parts = {name: _unwrapped(part) for name, (part, _) in self.module._named_submodules.items()}
 
     def _elaborate(self) -> Module:
@@ -34,7 +38,12 @@ class Inside:
 
         def note(frame: Any, event: str, argument: Any) -> None:
             if event == "return" and frame.f_code.co_filename in files:
-                self.signals.update({name: value for name, value in frame.f_locals.items() if isinstance(value, Value | data.View)})
+                for name, value in frame.f_locals.items():
+                    if isinstance(value, Value | data.View):
+                        self.signals[name] = value
+                    elif isinstance(value, FSM):
+                        self.signals[f"{name}_state"] = value._data["signal"]
+                        self.states[name] = value.encoding
 
         sys.setprofile(note)
         try:
@@ -42,7 +51,13 @@ class Inside:
         finally:
             sys.setprofile(None)
 
-    def __getitem__(self, name: str) -> Signal:
+    def _assigned(self) -> Iterator[Signal]:
+        """Signals that the module assigns outside of state machines; their own names."""
+        for statement in (statement for part in self.module._statements.values() for statement in part):
+            with suppress(AttributeError):  # a state machine's transitions are not resolved yet
+                yield from statement._lhs_signals()
+
+    def __getitem__(self, name: str) -> Any:
         """The signal ``name``; raises :class:`KeyError` with those that there are."""
         if name not in self.signals:
             raise KeyError(f"{type(self.component).__name__} has no {name!r}; it has {', '.join(sorted(self.signals))}")
