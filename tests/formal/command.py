@@ -166,8 +166,20 @@ class RecordIsWritten(CommandHarness):
         self.always("the processor counts the beats", ~writes | (self.inside["beat"] == sent))
         self.always("the processor knows whether the address went", self.inside["address_sent"] == named)
         self.always("the count of beats begins at zero", writes | (self.inside["beat"] == 0))
-        busy = Cat(getattr(processor, f"{engine.name.lower()}_busy") for engine in ENGINES).any()
-        began = writes & ~self.before(writes, "wrote")
-        quiet = self.before(~busy, "quiet_before")
-        self.always("no engine was busy in the cycle before a fault-free record", ~began | quiet | self.before(~self.running, "not_run"))
+        self._quiet(m, writes)
         self.reached("a record is confirmed", self.confirms & writes)
+
+    def _quiet(self, m, writes):
+        """A record without a fault begins only when all is over; so STORE has nothing on the bus."""
+        processor = self.processor
+        busy = Cat(getattr(processor, f"{engine.name.lower()}_busy") for engine in ENGINES).any()
+        offers = Cat(getattr(processor, f"{engine.name.lower()}_work").valid for engine in ENGINES).any()
+        began = writes & ~self.before(writes, "wrote") & self.before(self.running, "ran")
+        self.always("no work is offered in the cycle before a record", ~began | ~self.before(offers, "offered_before"))
+        for cycles in range(2, 2 + command.QUIET_CYCLES):
+            busy = self.before(busy, f"busy_{cycles - 1}")
+            earlier = self.before(busy, f"busy_{cycles}")
+            counted = self.inside["quiet_for"] >= cycles - 1
+            self.always(f"quiet for {cycles - 1} cycles means that no engine was busy {cycles - 1} cycles ago", ~counted | ~busy)
+            self.always(f"no engine was busy {cycles} cycles before a record", ~began | ~earlier)
+        self.reached("a record without a fault begins", began)
