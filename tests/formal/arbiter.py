@@ -34,7 +34,7 @@ class ArbiterKeepsTheProtocol(Harness):
         arbiter = m.submodules.arbiter = self.arbiter = MemoryArbiter(TINY)
         inside = Inside(arbiter)
         if self.plant:
-            self.plant(inside.module, arbiter)
+            self.plant(inside)
         axi = self.axi = arbiter.axi
         m.d.comb += [getattr(axi, name).eq(getattr(self, name)) for name in MEMORY]
         record = self.anything(1, "writes_record")

@@ -36,7 +36,7 @@ class LoadBurstsCoverRequests(Harness):
         splitter = m.submodules.splitter = load_burst.BurstSplitter(self.config)
         inside = Inside(splitter)
         if self.plant:
-            self.plant(inside.module, splitter)
+            self.plant(inside)
         m.d.comb += [
             splitter.requests.valid.eq(self.valid),
             splitter.requests.payload.eq(self.request),
@@ -82,7 +82,7 @@ class StoreBurstsCoverSegments(Harness):
         splitter = m.submodules.splitter = store_bursts.BurstSplitter(self.config)
         inside = Inside(splitter)
         if self.plant:
-            self.plant(inside.module, splitter)
+            self.plant(inside)
         m.d.comb += [
             splitter.segments.valid.eq(self.valid),
             splitter.segments.payload.eq(self.segment),

@@ -56,7 +56,7 @@ class CommandHarness(Harness):
         with patch.object(command, "DescriptorFetch", AnyFetch):
             self.inside = inside = Inside(processor)
         if self.plant:
-            self.plant(inside.module, processor)
+            self.plant(inside)
         self.fetch = inside.raw("fetch")
         self.queues = {engine: inside.part(f"{engine.name.lower()}_queue") for engine in ENGINES}
         self._drive(m, processor)

@@ -37,7 +37,7 @@ class FetchLosesNothing(Harness):
         fetch = m.submodules.fetch = self.fetch = DescriptorFetch(self.config, ahead=self.ahead)
         inside = Inside(fetch)
         if self.plant:
-            self.plant(inside.module, fetch)
+            self.plant(inside)
         held = inside.fifo("beats")
         tail = Signal(16)
         announced = (tail - fetch.head)[:16]
@@ -109,7 +109,7 @@ class FetchHandsOutMemory(Harness):
         fetch = m.submodules.fetch = DescriptorFetch(self.config, ahead=self.ahead)
         inside = Inside(fetch)
         if self.plant:
-            self.plant(inside.module, fetch)
+            self.plant(inside)
         held = inside.fifo("beats")
         memory, count = fetch.memory, inside["count"]
         m.d.comb += [

@@ -10,10 +10,10 @@ from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In
 
 from tests.formal.harness import Harness
-from tests.formal.inside import InsideFifo
+from tests.formal.inside import Inside, InsideFifo
 
-Plant = Callable[[Module, Any], None]
-"""Adds a fault to a module."""
+Plant = Callable[[Inside], None]
+"""Adds a fault to a module: a statement after its own, which wins."""
 
 
 class MarkedWord:
@@ -54,7 +54,7 @@ class FifoKeepsWords(Harness):
         fifo = m.submodules.fifo = self.fifo
         inside = InsideFifo(fifo)
         if self.plant:
-            self.plant(inside.module, fifo)
+            self.plant(inside)
         m.d.comb += [fifo.w_en.eq(self.w_en), fifo.w_data.eq(self.w_data), fifo.r_en.eq(self.r_en)]
         word = MarkedWord(self, m, inside)
         level = Signal(range(fifo.depth + 2))

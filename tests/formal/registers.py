@@ -27,7 +27,7 @@ class RegistersAnswer(Harness):
         registers = m.submodules.registers = self.registers = Registers(TINY)
         inside = Inside(registers)
         if self.plant:
-            self.plant(inside.module, registers)
+            self.plant(inside)
         bus = self.bus = registers.bus
         m.d.comb += [getattr(bus, name).eq(getattr(self, name)) for name in MANAGER]
         for register in csr.REGISTERS:

@@ -39,7 +39,7 @@ class WritesKeepOrder(Harness):
         channel = m.submodules.channel = self.channel = WriteChannel(TINY)
         inside = Inside(channel)
         if self.plant:
-            self.plant(inside.module, channel)
+            self.plant(inside)
         memory = channel.memory
         m.d.comb += [
             channel.bursts.valid.eq(self.burst_valid),
