@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import In
 
@@ -14,7 +16,19 @@ from tests.formal.fifo import Plant
 from tests.formal.harness import Harness
 from tests.formal.inside import Inside
 
-MEMORY = {"awready": 1, "wready": 1, "bid": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rid": 1, "rdata": 128, "rresp": 2, "rlast": 1, "rvalid": 1}
+MEMORY = {
+    "awready": 1,
+    "wready": 1,
+    "bid": 1,
+    "bresp": 2,
+    "bvalid": 1,
+    "arready": 1,
+    "rid": 1,
+    "rdata": 128,
+    "rresp": 2,
+    "rlast": 1,
+    "rvalid": 1,
+}
 
 
 class ArbiterKeepsTheProtocol(Harness):
@@ -59,7 +73,7 @@ class ArbiterKeepsTheProtocol(Harness):
         self._addresses(m)
         self._data(m, record)
 
-    def _addresses(self, m):
+    def _addresses(self, m: Module) -> None:
         axi = self.axi
         for channel, pair in (("ar", ("load", "fetch")), ("aw", ("store", "record"))):
             signals = {name: getattr(axi, f"{channel}{name}") for name in ("valid", "ready", "addr", "len", "size", "burst", "id")}
@@ -84,7 +98,7 @@ class ArbiterKeepsTheProtocol(Harness):
                     self.always(f"a burst of {name} carries its number", ~was | (signals["id"] == (LOAD_ID, FETCH_ID)[number]))
             self.reached(f"a burst waits on {channel}", held)
 
-    def _data(self, m, record):
+    def _data(self, m: Module, record: Any) -> None:
         axi, arbiter = self.axi, self.arbiter
         self.stays("a beat on w", axi.wvalid, axi.wready, [axi.wdata, axi.wstrb, axi.wlast])
         for name, number in (("load", LOAD_ID), ("fetch", FETCH_ID)):

@@ -11,6 +11,7 @@ from amaranth.utils import exact_log2
 from hwacc.config import ArrayConfig
 from hwacc.rtl import load_burst, store_bursts
 from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
+from hwacc.rtl.store_segments import segment_layout
 from tests.formal.fifo import Plant
 from tests.formal.harness import Harness
 from tests.formal.inside import Inside
@@ -55,13 +56,17 @@ class LoadBurstsCoverRequests(Harness):
             m.d.sync += [beat.eq(self.request.beat), left.eq(self.request.more + 1)]
         self.stays("a burst", bursts.valid, bursts.ready, [bursts.payload])
         self.always("a burst stays in its page and has at most 256 beats", ~bursts.valid | inside_a_page(self.config, bursts.payload))
-        self.always("a burst begins where the one before ended", ~bursts.valid | (bursts.payload.addr == beat << exact_log2(self.config.bus_bytes)))
+        self.always(
+            "a burst begins where the one before ended", ~bursts.valid | (bursts.payload.addr == beat << exact_log2(self.config.bus_bytes))
+        )
         self.always("no beat is read that was not asked for", ~bursts.valid | (offered <= left))
         self.always("bursts come until all of a request is read, or dropped", bursts.valid == (left != 0))
         self.always("a request is taken only when the one before is read", ~takes | (left == 0) | (gives & (offered == left)))
         self.always("nothing is taken while requests are dropped", ~(takes & self.drop))
         now = inside["left"]
-        self.always("what is left is noted", ~bursts.valid | ((Value.cast(now)[: len(beat)] == beat) & (Value.cast(now)[len(beat) :] + 1 == left)))
+        self.always(
+            "what is left is noted", ~bursts.valid | ((Value.cast(now)[: len(beat)] == beat) & (Value.cast(now)[len(beat) :] + 1 == left))
+        )
         self.reached("a request of several bursts ends", gives & (offered == left) & self.before(gives & (offered < left), "more_before"))
         self.reached("a burst is offered through a drop", bursts.valid & self.before(self.drop & bursts.valid & ~bursts.ready, "dropped"))
 
@@ -76,7 +81,7 @@ class StoreBurstsCoverSegments(Harness):
     def __init__(self, config: ArrayConfig, *, plant: Plant | None = None) -> None:
         self.config = config
         self.plant = plant
-        super().__init__({"valid": In(1), "segment": In(store_bursts.segment_layout(config)), "ready": In(1)})
+        super().__init__({"valid": In(1), "segment": In(segment_layout(config)), "ready": In(1)})
 
     def describe(self, m: Module) -> None:
         splitter = m.submodules.splitter = store_bursts.BurstSplitter(self.config)
@@ -105,6 +110,11 @@ class StoreBurstsCoverSegments(Harness):
         self.always("no beat is written beyond the segment's last", ~bursts.valid | (offered <= left))
         self.always("bursts come until all of a segment is written", bursts.valid == (left != 0))
         self.always("a segment is taken only when the one before is written", ~takes | (left == 0) | (gives & (offered == left)))
-        self.always("the last burst of the last segment is final, and no other", ~bursts.valid | (bursts.payload.final == (last & (offered == left))))
-        self.always("what is left is noted", ~bursts.valid | ((inside["beat"] == beat) & (inside["left"] == left) & (inside["final"] == last)))
+        self.always(
+            "the last burst of the last segment is final, and no other",
+            ~bursts.valid | (bursts.payload.final == (last & (offered == left))),
+        )
+        self.always(
+            "what is left is noted", ~bursts.valid | ((inside["beat"] == beat) & (inside["left"] == left) & (inside["final"] == last))
+        )
         self.reached("a segment of several bursts ends", gives & (offered == left) & self.before(gives & (offered < left), "more_before"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.hdl._ast import AnySeq
 
 from hwacc import isa
@@ -63,14 +63,16 @@ class CommandHarness(Harness):
         self.offered = self.fetch.descriptor.valid & ~self.fetch.error
         self.descriptor = self.fetch.descriptor.payload
         self.running = inside["fsm_state"] == RUN
-        self.stays("a descriptor", self.fetch.descriptor.valid, self.fetch.descriptor.ready, [self.descriptor, self.fetch.error], given=True)
+        self.stays(
+            "a descriptor", self.fetch.descriptor.valid, self.fetch.descriptor.ready, [self.descriptor, self.fetch.error], given=True
+        )
         self.claim(m)
 
     def claim(self, m: Module) -> None:
         """Adds what is claimed."""
         raise NotImplementedError
 
-    def _drive(self, m, processor):
+    def _drive(self, m: Module, processor: Any) -> None:
         """Every input takes any value."""
         names = [*INPUTS, *(f"{e.name.lower()}_{s}" for e in ENGINES for s in ("push", "busy", "fault_valid", "fault"))]
         for name in names:
@@ -105,7 +107,7 @@ class DescriptorsReachTheirEngine(CommandHarness):
         self.always("a descriptor that a queue accepts leaves the fetcher", ~accepted | leaves)
         self._unknown(m, opcode, dispatches)
 
-    def _fields(self, engine, op, mine):
+    def _fields(self, engine: Any, op: Any, mine: Any) -> None:
         """Bits of the fields, counted here from the table, not from the decoder's layout."""
         to_queue, to_engine = self.queues[engine].component.queue.payload, self.queues[engine].component.work.payload
         stored = self.queues[engine].component.work.payload.as_value()
@@ -117,16 +119,20 @@ class DescriptorsReachTheirEngine(CommandHarness):
             kept = stored[low : low + field.bits]
             expected = kept.as_signed() if field.signed else kept
             out = Value.cast(to_engine[field.name])
-            self.always(f"{op.name}.{field.name} reaches {engine.name} as it was queued", (out == expected) & (out.shape().signed == field.signed))
+            self.always(
+                f"{op.name}.{field.name} reaches {engine.name} as it was queued", (out == expected) & (out.shape().signed == field.signed)
+            )
         self.always(f"{op.name} carries its index", ~mine | (to_queue.index == self.inside["index"]))
 
-    def _unknown(self, m, opcode, dispatches):
+    def _unknown(self, m: Module, opcode: Any, dispatches: Any) -> None:
         known = Cat(opcode == op.code for op in isa.OPS).any()
         unknown = dispatches & ~known
         faults = Cat(getattr(self.processor, f"{engine.name.lower()}_fault_valid") for engine in ENGINES).any()
         reset = self.processor.reset | self.inside["reset_waits"]
         refused = self.before(unknown & ~faults & ~reset, "refused")
-        right = (self.inside["status"] == isa.Status.BAD_OPCODE) & (self.inside["fault_index"] == self.before(self.inside["index"], "index_before"))
+        right = (self.inside["status"] == isa.Status.BAD_OPCODE) & (
+            self.inside["fault_index"] == self.before(self.inside["index"], "index_before")
+        )
         self.always("an unknown opcode is refused, by its index", ~refused | (self.processor.abort & right))
         halted = self.before(unknown, "unknown_before")
         self.always("nothing is dispatched after an unknown opcode", ~halted | self.processor.abort)
@@ -169,7 +175,7 @@ class RecordIsWritten(CommandHarness):
         self._quiet(m, writes)
         self.reached("a record is confirmed", self.confirms & writes)
 
-    def _quiet(self, m, writes):
+    def _quiet(self, m: Module, writes: Any) -> None:
         """A record without a fault begins only when all is over; so STORE has nothing on the bus."""
         processor = self.processor
         busy = Cat(getattr(processor, f"{engine.name.lower()}_busy") for engine in ENGINES).any()

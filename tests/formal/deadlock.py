@@ -50,7 +50,7 @@ class QueuesAtWork(Harness):
         """Adds what is claimed."""
         raise NotImplementedError
 
-    def _dispatch(self, m, engine):
+    def _dispatch(self, m: Module, engine: Any) -> Any:
         """Offers the stream's next descriptor to its queue; whether it was accepted."""
         queue = self.queues[engine]
         m.d.comb += [queue.queue.payload.as_value().eq(self.header), queue.queue.valid.eq(self.valid & (self.engine == engine))]
@@ -58,10 +58,10 @@ class QueuesAtWork(Harness):
         self.given(f"{engine.name} exchanges no token with itself", ~queue.queue.valid | ~own)
         return queue.queue.valid & queue.queue.ready
 
-    def _run_engines(self, m):
+    def _run_engines(self, m: Module) -> None:
         """``owed[p, c]``: tokens for c of descriptors that p took and has not finished."""
         self.owed = {pair: Signal(range(IN_FLIGHT + 1), name=f"owed_{pair[0]}_{pair[1]}") for pair in PAIRS}
-        for p, producer in enumerate(self.queues):
+        for p, producer in zip(ENGINES, self.queues):
             room = Cat(self.owed[p, c] != IN_FLIGHT for c in ENGINES if c != p).all()
             m.d.comb += producer.work.ready.eq(self.ready[p] & room)
         for (p, c), owed in self.owed.items():
@@ -70,7 +70,7 @@ class QueuesAtWork(Harness):
             m.d.sync += owed.eq(owed + (self.taken[p] & signals(self.queues[p].work.payload.as_value())[c]) - push)
         self.nothing_owed = Cat(owed == 0 for owed in self.owed.values()).all()
 
-    def _balance(self, m):
+    def _balance(self, m: Module) -> None:
         """``left[p, c]``: what the stream leaves of p's tokens for c at the point that is dispatched next."""
         self.left = {pair: Signal(TOKEN_BITS + 1, name=f"left_{pair[0]}_{pair[1]}") for pair in PAIRS}
         for (p, c), left in self.left.items():
@@ -104,14 +104,16 @@ class OldestHasItsTokens(QueuesAtWork):
                     self.always(f"a descriptor of {home.name} waits for no token of its own", ~here | ~waits(mine)[p])
                 else:
                     self._claim_mine(m, home, p, here, mine, words)
-            self.always(f"the marked descriptor is in the queue of {home.name}", ~here | (self.older[home] < self.fifos[home].fifo.level))
+            self.always(f"the marked descriptor is in the queue of {home.name}", ~here | (self.older[home] < self.fifos[home].port.level))
             alone = here & self.nothing_owed & Cat(count == 0 for count in self.older).all()
             self.always(f"the oldest descriptor of {home.name} has its tokens", ~alone | ~self.queues[home].blocked)
-            self.reached(f"a descriptor of {home.name} that waited for two tokens leaves", here & self.taken[home] & (Cat(waits(mine)).any()))
+            self.reached(
+                f"a descriptor of {home.name} that waited for two tokens leaves", here & self.taken[home] & (Cat(waits(mine)).any())
+            )
         for e in ENGINES:
-            self.always(f"of {e.name} no more is older than is there", ~self.marked | (self.older[e] <= self.fifos[e].fifo.level))
+            self.always(f"of {e.name} no more is older than is there", ~self.marked | (self.older[e] <= self.fifos[e].port.level))
 
-    def _mark(self, m):
+    def _mark(self, m: Module) -> None:
         mark = self.anything(1, "mark")
         self.marked, self.home = Signal(), Signal(2)
         self.older = [Signal(range(self.depth + 1), name=f"older_{engine}") for engine in ENGINES]
@@ -121,7 +123,7 @@ class OldestHasItsTokens(QueuesAtWork):
             m.d.sync += [self.marked.eq(1), self.home.eq(self.engine)]
         for e in ENGINES:
             with m.If(marks):
-                m.d.sync += self.older[e].eq(self.fifos[e].fifo.level - self.taken[e])
+                m.d.sync += self.older[e].eq(self.fifos[e].port.level - self.taken[e])
             with m.Elif(self.taken[e] & (self.older[e] != 0)):
                 m.d.sync += self.older[e].eq(self.older[e] - 1)
             with m.If(self.marked & self.taken[e] & (self.home == e) & (self.older[e] == 0)):
@@ -133,15 +135,15 @@ class OldestHasItsTokens(QueuesAtWork):
     def _claim_balance(self, pair: tuple[Any, Any], words: Any) -> None:
         """All tokens, wherever they are, are those that the stream leaves; so no counter overflows."""
         p, c = pair
-        to_come = sum(Mux(self.fifos[p].fifo.level > i, signals(word)[c], 0) for i, word in enumerate(words[p]))
-        to_take = sum(Mux(self.fifos[c].fifo.level > i, waits(word)[p], 0) for i, word in enumerate(words[c]))
+        to_come = sum(Mux(self.fifos[p].port.level > i, signals(word)[c], 0) for i, word in enumerate(words[p]))
+        to_take = sum(Mux(self.fifos[c].port.level > i, waits(word)[p], 0) for i, word in enumerate(words[c]))
         there = self.tokens[c][p] + self.owed[pair] + to_come
         names = f"{ENGINES[p].name} for {ENGINES[c].name}"
         self.always(f"no token of {names} is lost or invented", there == self.left[pair] + to_take)
         self.always(f"the stream leaves no more tokens of {names} than it may", self.left[pair] <= isa.MOST_TOKENS)
         self.always(f"the counter of tokens of {names} does not overflow", self.tokens[c][p] + self.queues[c].push[p] <= MOST_TOKENS)
 
-    def _claim_mine(self, m, home, p, here, mine, words):
+    def _claim_mine(self, m: Module, home: Any, p: Any, here: Any, mine: Any, words: Any) -> None:
         """What was left of p's tokens for the marked descriptor is there or comes from older descriptors."""
         to_come = sum(Mux(self.older[p] > i, signals(word)[home], 0) for i, word in enumerate(words[p]))
         to_take = sum(Mux(self.older[home] > i, waits(word)[p], 0) for i, word in enumerate(words[home]))

@@ -28,6 +28,11 @@ def drops_faulty_beats(fetch: Inside) -> None:
         fetch.module.d.comb += fetch.raw("beats").w_en.eq(0)
 
 
+def always_has_room(formatter: Inside) -> None:
+    """A formatter that lets the accumulator be read at any time."""
+    formatter.module.d.comb += formatter.component.room.eq(-1)
+
+
 def counts_twice(queue: Inside) -> None:
     """A queue that takes a token of COMPUTE for two."""
     with queue.module.If(queue.component.push[Engine.COMPUTE] & ~queue.component.clear):
@@ -47,13 +52,15 @@ def withdraws_response(registers: Inside) -> None:
 
 def changes_address(arbiter: Inside) -> None:
     """An arbiter that follows LOAD's address while it waits."""
-    arbiter.module.d.sync += arbiter.component.axi.araddr.eq(arbiter.component.load.ar.payload.addr)
+    axi = arbiter.component.axi
+    with arbiter.module.If(axi.arvalid & ~axi.arready):
+        arbiter.module.d.sync += axi.araddr.eq(arbiter.component.load.ar.payload.addr)
 
 
-def marks_last_early(channel: Inside) -> None:
-    """A write channel that marks the last beat but one."""
-    with channel.module.If(channel["moves"]):
-        channel.module.d.sync += channel["last"].eq(channel["sent"] + 1 == channel.raw("lengths").r_data)
+def ends_early(channel: Inside) -> None:
+    """A write channel whose bursts end after two beats."""
+    with channel.module.If(channel["sent"] == 1):
+        channel.module.d.comb += channel["ends"].eq(1)
 
 
 def forgets_last(command: Inside) -> None:
@@ -68,8 +75,8 @@ def lengthens(splitter: Inside) -> None:
 
 
 def ignores_page(splitter: Inside) -> None:
-    """A splitter that never cuts."""
-    splitter.module.d.comb += splitter["finishes"].eq(1)
+    """A splitter that cuts at as many beats as a page has, wherever it began."""
+    splitter.module.d.comb += splitter["room"].eq(splitter.component.window_beats)
 
 
 def takes_unknown(command: Inside) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In
 
@@ -30,7 +32,17 @@ class FetchLosesNothing(Harness):
         self.ahead = ahead
         self.plant = plant
         super().__init__(
-            {"base": In(32), "rings": In(1), "log2": In(4), "answers": In(1), "data": In(8), "error": In(1), "asks": In(1), "takes": In(1), "clear": In(1)}
+            {
+                "base": In(32),
+                "rings": In(1),
+                "log2": In(4),
+                "answers": In(1),
+                "data": In(8),
+                "error": In(1),
+                "asks": In(1),
+                "takes": In(1),
+                "clear": In(1),
+            }
         )
 
     def describe(self, m: Module) -> None:
@@ -49,7 +61,7 @@ class FetchLosesNothing(Harness):
         owed = self._answer(m)
         self._claim(m, inside, held, owed, announced)
 
-    def _answer(self, m):
+    def _answer(self, m: Module) -> Any:
         """Memory: beats of each burst at any later time; how many it owes."""
         memory = self.fetch.memory
         owed = Signal(range(self.ahead * BEATS + 2 * BEATS))
@@ -62,10 +74,10 @@ class FetchLosesNothing(Harness):
         m.d.sync += owed.eq(owed + Mux(asked, memory.ar.payload.len + 1, 0) - (memory.r.valid & memory.r.ready))
         return owed
 
-    def _claim(self, m, inside, held, owed, announced):
+    def _claim(self, m: Module, inside: Any, held: Any, owed: Any, announced: Any) -> None:
         fetch = self.fetch
         ahead = (inside["asked"] - fetch.head)[:16]
-        level, count = held.fifo.level, inside["count"]
+        level, count = held.port.level, inside["count"]
         cleared = Signal()  # a clear has not ended since
         with m.If(self.clear):
             m.d.sync += cleared.eq(1)
@@ -76,7 +88,7 @@ class FetchLosesNothing(Harness):
         self.always("what it believes memory to owe is what memory owes", inside["owed"] == owed)
         self.always("it never has more than fits", cleared | (ahead <= self.ahead))
         self.always("every beat asked for is owed, held or gathered", cleared | (owed + level + count == ahead * BEATS))
-        self.always("a beat is never dropped", ~held.fifo.w_en | held.fifo.w_rdy)
+        self.always("a beat is never dropped", ~held.port.w_en | held.port.w_rdy)
         self.always("it asks for nothing that was not announced", cleared | (ahead <= announced))
         self.always("what is held and owed fits while it is dropped", owed + level + count <= self.ahead * BEATS)
         self.always("no more than a descriptor is gathered", count <= BEATS)
@@ -87,7 +99,9 @@ class FetchLosesNothing(Harness):
         self.always("it asks for one entry after the other", cleared | self.before(self.clear, "clear_before") | advances)
         self.always("it asks for whole descriptors", fetch.memory.ar.payload.len == BEATS - 1)
         self.always("it takes every beat", fetch.memory.r.ready)
-        self.stays("a descriptor", fetch.descriptor.valid, fetch.descriptor.ready, [fetch.descriptor.payload, fetch.error], unless=self.clear)
+        self.stays(
+            "a descriptor", fetch.descriptor.valid, fetch.descriptor.ready, [fetch.descriptor.payload, fetch.error], unless=self.clear
+        )
         self.reached("a descriptor is handed out", fetch.descriptor.valid & fetch.descriptor.ready)
         if self.ahead <= 2:
             self.reached("the room ahead is used up", (ahead == self.ahead) & (owed == 0))
@@ -118,14 +132,14 @@ class FetchHandsOutMemory(Harness):
             memory.r.payload.error.eq(self.error),
             fetch.descriptor.ready.eq(self.takes),
         ]
-        self.given("there is room for a beat that comes", ~self.answers | held.fifo.w_rdy)
+        self.given("there is room for a beat that comes", ~self.answers | held.port.w_rdy)
         takes = fetch.descriptor.valid & fetch.descriptor.ready
         word = MarkedWord(self, m, held)
         came, number = Signal(18), Signal(18)  # as the 16 bits of head count descriptors, these count beats
         m.d.sync += came.eq(came + self.answers)
         with m.If(~word.waits):
             m.d.sync += number.eq(came)
-        self.always("beats are held in the order in which they came", (fetch.head * BEATS + count + held.fifo.level)[:18] == came)
+        self.always("beats are held in the order in which they came", (fetch.head * BEATS + count + held.port.level)[:18] == came)
         front = (fetch.head * BEATS + count + word.front)[:18]
         self.always("the marked beat is as far back as its number says", ~word.waits | (front == number))
 
@@ -145,7 +159,7 @@ class FetchHandsOutMemory(Harness):
         self.always("no more than a descriptor is gathered", count <= BEATS)
 
         noted = Signal()
-        popped = held.pops & held.fifo.r_data[width]
+        popped = held.pops & held.port.r_data[width]
         m.d.sync += noted.eq((noted & ~takes) | popped)
         self.always("a descriptor has an error only when one of its beats has", inside["failed"] == noted)
         self.reached("a marked beat is handed out", due & takes)

@@ -23,7 +23,7 @@ class MarkedWord:
     """
 
     def __init__(self, harness: Harness, m: Module, inside: InsideFifo, *, cleared: Any = 0) -> None:
-        fifo = inside.fifo
+        fifo = inside.port
         mark = harness.anything(1, "mark")
         self.value = Signal(fifo.width)
         self.waits = Signal()

@@ -76,4 +76,6 @@ class Harness(wiring.Component):
         bits = Cat(Value.cast(part) for part in payload)
         waited = self.before(Value.cast(valid).bool() & ~Value.cast(ready).bool() & ~Value.cast(unless).bool(), f"{name}_waited")
         same = Value.cast(bits) == self.before(bits, f"{name}_before")
-        (self.given if given else self.always)(f"{what} stays until it is taken", ~waited | Value.cast(unless).bool() | (Value.cast(valid).bool() & same))
+        (self.given if given else self.always)(
+            f"{what} stays until it is taken", ~waited | Value.cast(unless).bool() | (Value.cast(valid).bool() & same)
+        )

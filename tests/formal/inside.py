@@ -24,6 +24,7 @@ class Inside:
     def __init__(self, component: Elaboratable) -> None:
         self.component = component
         self.signals: dict[str, Any] = {}
+        self.numbers: dict[str, int] = {}
         self.states: dict[str, dict[str, int]] = {}
         self.module: Module = self._elaborate()
         self.module._flush()
@@ -41,6 +42,8 @@ class Inside:
                 for name, value in frame.f_locals.items():
                     if isinstance(value, Value | data.View):
                         self.signals[name] = value
+                    elif isinstance(value, int):
+                        self.numbers[name] = value
                     elif isinstance(value, FSM):
                         self.signals[f"{name}_state"] = value._data["signal"]
                         self.states[name] = value.encoding
@@ -63,6 +66,10 @@ class Inside:
             raise KeyError(f"{type(self.component).__name__} has no {name!r}; it has {', '.join(sorted(self.signals))}")
         return self.signals[name]
 
+    def value(self, name: str) -> int:
+        """The local number ``name`` of the elaboration."""
+        return self.numbers[name]
+
     def raw(self, name: str) -> Any:
         """Submodule ``name`` itself."""
         return self._parts[name]
@@ -81,7 +88,7 @@ class InsideFifo(Inside):
 
     def __init__(self, fifo: SyncFIFO | SyncFIFOBuffered) -> None:
         super().__init__(fifo)
-        self.fifo = fifo
+        self.port = fifo
         self.buffered = isinstance(fifo, SyncFIFOBuffered)
         self.words = fifo.depth - 1 if self.buffered else fifo.depth
         self.stored = self["inner_level"] if self.buffered else fifo.level
@@ -91,13 +98,13 @@ class InsideFifo(Inside):
     def peek(self, m: Module, position: Any, name: str) -> Signal:
         """The word at ``position`` below the level: 0 is the one that comes out next."""
         port = self.raw("storage").read_port(domain="comb")
-        value = Signal(self.fifo.width, name=name)
+        value = Signal(self.port.width, name=name)
         place = Signal(range(2 * self.words + 1), name=f"{name}_place")
-        in_memory = position - self.fifo.r_rdy if self.buffered else position
+        in_memory = position - self.port.r_rdy if self.buffered else position
         m.d.comb += [
             place.eq(self["consume"] + in_memory),
             port.addr.eq(Mux(place >= self.words, place - self.words, place)),
-            value.eq(Mux(self.fifo.r_rdy & (position == 0), self.fifo.r_data, port.data) if self.buffered else port.data),
+            value.eq(Mux(self.port.r_rdy & (position == 0), self.port.r_data, port.data) if self.buffered else port.data),
         ]
         return value
 

@@ -25,6 +25,7 @@ from tests.formal.harness import Harness
 from tests.formal.prove import Proof
 from tests.formal.queue import QueueKeepsTokens
 from tests.formal.registers import RegistersAnswer
+from tests.formal.room import AnsweredWordsHaveRoom, TilesHaveRoom
 from tests.formal.writes import WritesKeepOrder
 
 FETCH_AHEAD = 8
@@ -64,7 +65,16 @@ def _proof(name: str, module: str, make: Callable[..., Harness], cycles: int, in
 def fifo_proof(kind: type[Any], depth: int, **options: Any) -> Proof:
     """The proof for a FIFO of ``depth`` words."""
     covered = depth + 4 if depth <= 8 else 6
-    return _proof(f"{kind.__name__} of {depth} words", "amaranth.lib.fifo", FifoKeepsWords, covered, kind=kind, width=FIFO_WIDTH, depth=depth, **options)
+    return _proof(
+        f"{kind.__name__} of {depth} words",
+        "amaranth.lib.fifo",
+        FifoKeepsWords,
+        covered,
+        kind=kind,
+        width=FIFO_WIDTH,
+        depth=depth,
+        **options,
+    )
 
 
 def fifos() -> list[Proof]:
@@ -75,6 +85,8 @@ def fifos() -> list[Proof]:
         _proof("fetcher keeps count of its beats", "fetch", FetchLosesNothing, 16, ahead=2),
         _proof("fetcher keeps count, as built", "fetch", FetchLosesNothing, 12, ahead=FETCH_AHEAD),
         _proof("fetcher hands out what memory holds", "fetch", FetchHandsOutMemory, 12, ahead=2),
+        _proof("STORE's words find room", "store_format", AnsweredWordsHaveRoom, 24),
+        _proof("tiles find room", "drain", TilesHaveRoom, 12),
     ]
 
 
@@ -123,8 +135,16 @@ GROUPS: dict[str, Callable[[], list[Proof]]] = {"FIFOs": fifos, "tokens": tokens
 def planted() -> list[Planted]:
     """A fault for every group, and more for the bus."""
     return [
-        Planted(fault="a FIFO takes words when it is full", proof=fifo_proof(SyncFIFO, 4, plant=faults.always_ready), sentence="it takes no word when it is full"),
-        Planted(fault="a FIFO writes its words over one another", proof=fifo_proof(SyncFIFOBuffered, 5, plant=faults.writes_one_place), sentence="a word is where those in front of it say"),
+        Planted(
+            fault="a FIFO takes words when it is full",
+            proof=fifo_proof(SyncFIFO, 4, plant=faults.always_ready),
+            sentence="it takes no word when it is full",
+        ),
+        Planted(
+            fault="a FIFO writes its words over one another",
+            proof=fifo_proof(SyncFIFOBuffered, 5, plant=faults.writes_one_place),
+            sentence="a word is where those in front of it say",
+        ),
         Planted(
             fault="the fetcher asks for more than it has room for",
             proof=_proof("fetch", "fetch", FetchLosesNothing, 16, ahead=2, plant=faults.asks_always),
@@ -134,6 +154,11 @@ def planted() -> list[Planted]:
             fault="the fetcher drops beats that memory refused",
             proof=_proof("fetch", "fetch", FetchHandsOutMemory, 12, ahead=2, plant=faults.drops_faulty_beats),
             sentence="beats are held in the order in which they came",
+        ),
+        Planted(
+            fault="STORE reads when there is no room",
+            proof=_proof("words", "store_format", AnsweredWordsHaveRoom, 24, plant=faults.always_has_room),
+            sentence="words are counted than fit",
         ),
         Planted(
             fault="a token is counted twice",
@@ -161,8 +186,8 @@ def planted() -> list[Planted]:
             sentence="an address on ar stays until it is taken",
         ),
         Planted(
-            fault="a last beat is marked one beat early",
-            proof=_proof("writes", "store_bursts", WritesKeepOrder, 9, plant=faults.marks_last_early),
+            fault="bursts end after two beats",
+            proof=_proof("writes", "store_bursts", WritesKeepOrder, 9, plant=faults.ends_early),
             sentence="the last beat is the one that the burst's length says",
         ),
         Planted(

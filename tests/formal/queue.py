@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import In
 
@@ -22,7 +24,9 @@ class QueueKeepsTokens(Harness):
     def __init__(self, *, depth: int, plant: Plant | None = None) -> None:
         self.queue = EngineQueue(SMALL_OP, depth=depth)
         self.plant = plant
-        super().__init__({"offered": In(1), "descriptor": In(len(self.queue.queue.payload.as_value())), "ready": In(1), "clear": In(1), "push": In(3)})
+        super().__init__(
+            {"offered": In(1), "descriptor": In(len(self.queue.queue.payload.as_value())), "ready": In(1), "clear": In(1), "push": In(3)}
+        )
 
     def describe(self, m: Module) -> None:
         queue = m.submodules.queue = self.queue
@@ -40,21 +44,21 @@ class QueueKeepsTokens(Harness):
         self._follow_words(m, inside, fifo)
         self._count_tokens(m, inside, fifo)
 
-    def _follow_words(self, m, inside, fifo):
+    def _follow_words(self, m: Module, inside: Any, fifo: Any) -> None:
         queue = self.queue
         taken, accepted = queue.work.valid & queue.work.ready, queue.queue.valid & queue.queue.ready
         word = MarkedWord(self, m, fifo, cleared=self.clear)
-        self.always("the descriptor at the engine is the oldest", ~queue.work.valid | (queue.work.payload.as_value() == fifo.fifo.r_data))
+        self.always("the descriptor at the engine is the oldest", ~queue.work.valid | (queue.work.payload.as_value() == fifo.port.r_data))
         self.always("a descriptor leaves the queue when the engine takes it, and only then", taken == (fifo.pops & ~self.clear))
         self.always("a descriptor that is accepted is in the queue", accepted == fifo.pushes)
-        self.always("what comes while there is room is accepted", ~self.offered | (fifo.fifo.level == fifo.words) | accepted)
-        self.always("empty says whether there is none", queue.empty == (fifo.fifo.level == 0))
+        self.always("what comes while there is room is accepted", ~self.offered | (fifo.port.level == fifo.words) | accepted)
+        self.always("empty says whether there is none", queue.empty == (fifo.port.level == 0))
         cleared = self.before(self.clear, "cleared")
         self.always("clear drops every descriptor", ~cleared | queue.empty)
         self.stays("an offered descriptor", queue.work.valid, queue.work.ready, [queue.work.payload], unless=self.clear)
         self.reached("the descriptor behind a waiting one starts", taken & self.before(word.waits & (word.front == 0) & taken, "one_left"))
 
-    def _count_tokens(self, m, inside, fifo):
+    def _count_tokens(self, m: Module, inside: Any, fifo: Any) -> None:
         queue = self.queue
         taken = queue.work.valid & queue.work.ready
         there = Signal(len(ENGINES))
@@ -73,7 +77,11 @@ class QueueKeepsTokens(Harness):
             self.always(f"the tokens of {engine.name} are those pushed and not taken", have == inside[f"tokens_{name}"])
             self.always(f"no token of {engine.name} is taken that was not pushed", ~takes | (have != 0))
             self.reached(f"the last token of {engine.name} is taken", takes & (have == 1) & ~self.push[engine])
-        held, satisfied = fifo.fifo.level != 0, (waits & ~there) == 0
-        self.always("a descriptor is offered in the very cycle in which its tokens are there", queue.work.valid == (held & satisfied & ~self.clear))
+        held, satisfied = fifo.port.level != 0, (waits & ~there) == 0
+        self.always(
+            "a descriptor is offered in the very cycle in which its tokens are there", queue.work.valid == (held & satisfied & ~self.clear)
+        )
         self.always("blocked says that a token is missing", queue.blocked == (held & ~satisfied))
-        self.reached("a descriptor waits for two tokens, gets both, and starts", taken & (waits == 0b11) & self.before(queue.blocked, "was_blocked"))
+        self.reached(
+            "a descriptor waits for two tokens, gets both, and starts", taken & (waits == 0b11) & self.before(queue.blocked, "was_blocked")
+        )

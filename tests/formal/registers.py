@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In
 
@@ -13,7 +15,17 @@ from tests.formal.fifo import Plant
 from tests.formal.harness import Harness
 from tests.formal.inside import Inside
 
-MANAGER = {"awaddr": csr.ADDRESS_BITS, "awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1, "araddr": csr.ADDRESS_BITS, "arvalid": 1, "rready": 1}
+MANAGER = {
+    "awaddr": csr.ADDRESS_BITS,
+    "awvalid": 1,
+    "wdata": 32,
+    "wstrb": 4,
+    "wvalid": 1,
+    "bready": 1,
+    "araddr": csr.ADDRESS_BITS,
+    "arvalid": 1,
+    "rready": 1,
+}
 
 
 class RegistersAnswer(Harness):
@@ -40,7 +52,7 @@ class RegistersAnswer(Harness):
         self._writes(m, inside)
         self._reads(m)
 
-    def _writes(self, m, inside):
+    def _writes(self, m: Module, inside: Any) -> None:
         bus = self.bus
         addresses, words = Signal(3), Signal(3)  # accepted and not answered
         answers = bus.bvalid & bus.bready
@@ -72,7 +84,7 @@ class RegistersAnswer(Harness):
         self.reached("a write is answered late", answers & (self.before(bus.bvalid, "waited") != 0))
         self.reached("two writes are answered", answers & answered_once)
 
-    def _kept(self, m, inside, acts, address, at, data, strobe):
+    def _kept(self, m: Module, inside: Any, acts: Any, address: Any, at: Any, data: Any, strobe: Any) -> None:
         """A register that software writes keeps what was written, byte by byte, and nothing else changes it."""
         at_data, at_strobe = Signal(32), Signal(4)
         m.d.sync += [at_data.eq(data), at_strobe.eq(strobe)]
@@ -91,7 +103,7 @@ class RegistersAnswer(Harness):
             began = self.before(1, f"{register.name}_began")
             self.always(f"{register.name} holds what was written and nothing else", ~began | (value == new[:32]))
 
-    def _reads(self, m):
+    def _reads(self, m: Module) -> None:
         bus = self.bus
         owed = Signal(3)
         asks, answers = bus.arvalid & bus.arready, bus.rvalid & bus.rready

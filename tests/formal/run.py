@@ -47,14 +47,19 @@ class Report:
     def __init__(self) -> None:
         self.table = Table("property", "module", "method", "result", title="Formal proofs", box=None, pad_edge=False)
         self.table.add_column("seconds", justify="right")
+        self.progress = Console(stderr=True, highlight=False)
         self.failures: list[str] = []
         self.claims = 0
 
     def add(self, name: str, module: str, method: str, wrong: list[str], seconds: float) -> None:
         """A row; ``wrong`` says what does not hold."""
-        self.table.add_row(name, module, method, "FAILS" if wrong else "proved", f"{seconds:.1f}")
+        self.add_row(name, module, method, "FAILS" if wrong else "proved", seconds)
         self.failures += [f"{name}: {sentence}" for sentence in wrong]
-        print(f"{name}: {'; '.join(wrong) or 'proved'}", file=sys.stderr)
+
+    def add_row(self, name: str, module: str, method: str, result: str, seconds: float) -> None:
+        """A row, and a line of progress."""
+        self.table.add_row(name, module, method, result, f"{seconds:.1f}")
+        self.progress.print(f"{result} {name}", style="dim")
 
     def add_proof(self, group: str, outcome: Outcome) -> None:
         """A proof's row."""
@@ -83,7 +88,7 @@ class Report:
         for each in planted():
             outcome = prove(each.proof)
             wrong = [] if any(each.sentence in failure for failure in outcome.failures) else [f"not refuted: {each.sentence}"]
-            self.table.add_row(f"planted: {each.fault}", each.proof.module, "must fail", "MISSED" if wrong else "refuted", f"{outcome.seconds:.1f}")
+            self.add_row(f"planted: {each.fault}", each.proof.module, "must fail", "MISSED" if wrong else "refuted", outcome.seconds)
             self.failures += [f"planted fault, {each.fault}: {sentence}" for sentence in wrong]
 
     def print(self) -> int:

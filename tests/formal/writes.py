@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In
 
@@ -57,7 +59,7 @@ class WritesKeepOrder(Harness):
         self._follow(m, inside)
         self._offers(m)
 
-    def _count(self, m):
+    def _count(self, m: Module) -> None:
         """``open``: bursts taken whose last beat is not on the bus; ``sent``, ``named``: bursts with all beats, or with their
         address, on the bus, and no response."""
         memory = self.channel.memory
@@ -73,17 +75,17 @@ class WritesKeepOrder(Harness):
         ]
         self.given("memory confirms a burst only when it has its address and all beats", ~self.b_valid | ((sent != 0) & (named != 0)))
         pending = memory.w.valid & memory.w.payload.last
-        level = self.unconfirmed.fifo.level
+        level = self.unconfirmed.port.level
         self.always("every burst is waited for until it is confirmed", (level == sent + self.open) & (level == named + memory.aw.valid))
-        self.always("every burst without its last beat is known", self.open == self.lengths.fifo.level + pending)
+        self.always("every burst without its last beat is known", self.open == self.lengths.port.level + pending)
         self.always("no more bursts run ahead than may", (self.open <= BURSTS_AHEAD + 1) & (level <= BURSTS_UNCONFIRMED))
-        self.always("a response is never without a burst", ~self.b_valid | self.unconfirmed.fifo.r_rdy)
+        self.always("a response is never without a burst", ~self.b_valid | self.unconfirmed.port.r_rdy)
         idle = (self.open == 0) & (sent == 0) & ~memory.aw.valid & ~memory.w.valid
         self.always("idle says that nothing is owed", self.channel.idle == idle)
         for fifo in (self.lengths, self.unconfirmed):
-            self.always(f"pointers of {fifo.fifo.depth} words are as far apart as the words are many", fifo.consistent())
+            self.always(f"pointers of {fifo.port.depth} words are as far apart as the words are many", fifo.consistent())
 
-    def _follow(self, m, inside):
+    def _follow(self, m: Module, inside: Any) -> None:
         """The followed burst: its length, and how many bursts are before it on the data channel."""
         w, sent = self.channel.memory.w, inside["sent"]
         word = MarkedWord(self, m, self.lengths)
@@ -94,10 +96,10 @@ class WritesKeepOrder(Harness):
                 m.d.sync += gone.eq(0)
         pending = w.valid & w.payload.last
         current = word.waits & (word.front == 0) & ~pending
-        length = self.lengths.fifo.r_data
+        length = self.lengths.port.r_data
         self.always("beats gone and waiting are those counted", pending | (gone + w.valid == sent))
         self.always("no beat waits behind a burst's last one", ~pending | (sent == 0))
-        self.always("no more beats are sent than the burst has", (sent == 0) | (self.lengths.fifo.r_rdy & (sent <= length)))
+        self.always("no more beats are sent than the burst has", (sent == 0) | (self.lengths.port.r_rdy & (sent <= length)))
         self.always("a burst has no last beat before its time", ~(current & w.valid) | (gone < word.value))
         leaving, due = Signal(), Signal(8)
         with m.If(self.beat_goes & w.payload.last):
@@ -109,7 +111,7 @@ class WritesKeepOrder(Harness):
         self.reached("a burst of two beats ends", leaving & self.beat_goes & (gone == 1))
         self.reached("a burst is completed in an abort", leaving & self.beat_goes & self.before(self.abort, "aborting"))
 
-    def _offers(self, m):
+    def _offers(self, m: Module) -> None:
         memory, channel = self.channel.memory, self.channel
         self.stays("a burst's address", memory.aw.valid, memory.aw.ready, [memory.aw.payload])
         self.stays("a beat", memory.w.valid, memory.w.ready, [memory.w.payload])
@@ -122,5 +124,7 @@ class WritesKeepOrder(Harness):
         self.always("a burst is issued as it was given", ~taken | (memory.aw.valid & (memory.aw.payload.as_value() == burst)))
         beat = self.before(self.beat.as_value(), "beat_before")
         accepted = self.before(self.beat_valid & channel.beats.ready, "accepted_beat")
-        same = (memory.w.payload.data == beat[: len(memory.w.payload.data)]) & (memory.w.payload.strb == beat[len(memory.w.payload.data) :][: len(memory.w.payload.strb)])
+        same = (memory.w.payload.data == beat[: len(memory.w.payload.data)]) & (
+            memory.w.payload.strb == beat[len(memory.w.payload.data) :][: len(memory.w.payload.strb)]
+        )
         self.always("a beat is sent as it was given", ~accepted | (memory.w.valid & same))
