@@ -19,6 +19,9 @@ DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
 ADDRESS_BITS = 40
 LOAD_DIMS = 4
 STORE_DIMS = 3
+MOST_TOKENS = 1 << 15
+"""Tokens from one engine to another that a stream may leave untaken at any point of it. The hardware counts to more, because
+descriptors that take some may still wait in its queues."""
 
 
 class Engine(IntEnum):

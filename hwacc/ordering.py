@@ -86,6 +86,10 @@ class _Order:
                 if token_moment(producer, consumer) is Moment.DONE:
                     clock[producer, Moment.DONE] = index + 1
                 self.tokens[producer, consumer].append((index, clock))
+                if len(self.tokens[producer, consumer]) > isa.MOST_TOKENS:
+                    self._refuse(
+                        index, f"it leaves more than {isa.MOST_TOKENS} tokens for {consumer.name} untaken, which the hardware cannot count"
+                    )
 
     def check_leftover(self) -> None:
         """Refuses tokens that nobody took."""

@@ -19,7 +19,8 @@ class EngineQueue(wiring.Component):
     work
         The same to the engine. When one is taken, its tokens are taken as well.
     push
-        A bit for each engine of :data:`ENGINES`: it pushes a token to this one. More than 65535 uncollected tokens are not handled.
+        A bit for each engine of :data:`ENGINES`: it pushes a token to this one. More than 65535 uncollected tokens are not
+        handled; :data:`hwacc.isa.MOST_TOKENS` keeps streams below that.
     blocked
         A descriptor waits here for a token; ``missing`` has a bit for each engine whose token is not there. ``empty``: none is here.
         ``clear`` drops descriptors and tokens.

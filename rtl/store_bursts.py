@@ -130,7 +130,7 @@ class WriteChannel(wiring.Component):
         w = self.memory.w
         valid, last = Signal(), Signal(reset_less=True)
         beat = Signal(beat_layout(self.config), reset_less=True)
-        sent = Signal.like(self._lengths.r_data)
+        sent = Signal(len(self._lengths.r_data))
         free, moves, ends = Signal(), Signal(), Signal()
         m.d.comb += [
             free.eq((~valid | w.ready) & self._lengths.r_rdy),

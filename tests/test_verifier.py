@@ -14,6 +14,7 @@ from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.device import Device
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import StreamError
+from hwacc.ordering import check_order
 from hwacc.stream import Slot, Stream
 from hwacc.verifier import verify
 from tests.fuzz.mutate import mutated
@@ -160,6 +161,15 @@ def test_an_unknown_opcode_is_refused() -> None:
     unknown = isa.describe(replace(isa.LOAD, code=0x77), run=4)
     text = refusal(replace(stream, descriptors=(unknown, *stream.descriptors[1:])))
     assert text.endswith("opcode 0x77 is not that of LOAD, COMPUTE, STORE, END")
+
+
+def test_tokens_that_the_hardware_cannot_count_are_refused() -> None:
+    many = (isa.describe(isa.LOAD, run=1, signal_compute=1),) * (isa.MOST_TOKENS + 1)
+    stream = replace(product_stream(), descriptors=many, relocations=(0,) * len(many))
+    with pytest.raises(StreamError) as refused:
+        check_order(stream, TINY, [()] * len(many))
+    assert str(refused.value).startswith(f"descriptor {isa.MOST_TOKENS} (LOAD ")
+    assert str(refused.value).endswith("): it leaves more than 32768 tokens for COMPUTE untaken, which the hardware cannot count")
 
 
 def test_an_end_inside_a_stream_is_refused() -> None:
