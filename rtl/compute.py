@@ -8,8 +8,10 @@ from amaranth.utils import ceil_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.isa import Dataflow
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import SystolicArray
+from hwacc.rtl.dataflow import by_dataflow, has, has_both, stationary_flag
 from hwacc.rtl.decode import work_layout
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.drain import Drain, tile_layout
@@ -68,8 +70,9 @@ class ComputeEngine(wiring.Component):
         work = Signal(work_layout(isa.COMPUTE), reset_less=True)
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config, cycles_to_swap=ISSUE_TO_ARRAY)
-        m.submodules.weights = weights = WeightWalker(config)
-        stationary = Signal()  # the weights stay, and rows stream; else the sums stay, and k streams
+        stationary = stationary_flag(config)  # the weights stay, and rows stream; else the sums stay, and k streams
+        weights_start, weights_rewind = Signal(), Signal()
+        weights = self._weights(m, work, weights_start, weights_rewind) if has(config, Dataflow.WEIGHT_STATIONARY) else None
         west = self._lines(m, work, "west", config.rows)
         north = self._lines(m, work, "north", config.cols)
         m.d.comb += [
@@ -79,11 +82,6 @@ class ComputeEngine(wiring.Component):
             north.size.eq(work.n),
             north.k.eq(work.k),
             north.k_contiguous.eq(work.north_k_contiguous),
-            weights.base.eq(work.north),
-            weights.stride.eq(work.north_stride),
-            weights.n.eq(work.n),
-            weights.k.eq(work.k),
-            weights.k_contiguous.eq(work.north_k_contiguous),
         ]
         outside = self._feed(m, "west", config.rows, west, array.west)
         outside |= self._feed(m, "north", config.cols, north, array.north, weights, stationary)
@@ -91,12 +89,13 @@ class ComputeEngine(wiring.Component):
         # What the descriptor comes to, known one cycle after it is taken.
         column_tiles = Signal(16, reset_less=True)
         period = Signal(17, reset_less=True)
-        length = Mux(work.dataflow, work.m, work.k)  # what streams
-        in_words = Mux(work.dataflow, ~work.west_k_contiguous, work.west_k_contiguous | work.north_k_contiguous)
+        length = Mux(stationary, work.m, work.k)  # what streams
+        in_words = Mux(stationary, ~work.west_k_contiguous, work.west_k_contiguous | work.north_k_contiguous)
         words = (length + config.word_bytes - 1) >> ceil_log2(config.word_bytes)
         steps = Mux(in_words, words << ceil_log2(config.word_bytes), length)
-        least = Mux(work.dataflow, weight_cycles(config), config.rows)
-        bad_field = (work.m == 0) | (work.n == 0) | (work.k == 0) | (work.addend > isa.Addend.BIAS)
+        least = Mux(stationary, weight_cycles(config), config.rows)
+        missing = work.dataflow != stationary
+        bad_field = (work.m == 0) | (work.n == 0) | (work.k == 0) | (work.addend > isa.Addend.BIAS) | missing
 
         cycle = Signal(17, reset_less=True)  # in the tile
         inner_left = Signal(16, reset_less=True)  # rows, or steps of k where the weights stay, from this tile on
@@ -119,17 +118,19 @@ class ComputeEngine(wiring.Component):
                 m.d.sync += [work.eq(self.work.payload), flush.eq(flush_cycles)]
                 with m.If(self.work.valid & self.work.ready):
                     m.next = "PREPARE"
-                    with m.If(self.work.payload.dataflow != stationary):
-                        m.next = "CHANGE"
+                    if has_both(config):
+                        with m.If(self.work.payload.dataflow != stationary):
+                            m.next = "CHANGE"
                 with m.If(self.abort & drain.busy):
                     m.next = "FLUSH"
-            with m.State("CHANGE"):
-                # The cells change their meaning only when they are empty.
-                with m.If(~drain.busy):
-                    m.d.sync += stationary.eq(work.dataflow)
-                    m.next = "PREPARE"
-                with m.If(self.abort):
-                    m.next = "FLUSH"
+            if has_both(config):
+                with m.State("CHANGE"):
+                    # The cells change their meaning only when they are empty.
+                    with m.If(~drain.busy):
+                        m.d.sync += stationary.eq(work.dataflow)
+                        m.next = "PREPARE"
+                    with m.If(self.abort):
+                        m.next = "FLUSH"
             with m.State("PREPARE"):
                 m.d.sync += [
                     column_tiles.eq((work.n + config.cols - 1) >> ceil_log2(config.cols)),
@@ -141,26 +142,28 @@ class ComputeEngine(wiring.Component):
                     column.eq(0),
                     cycle.eq(1),
                 ]
-                m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1), weights.rewind.eq(1)]
+                m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1), weights_rewind.eq(1)]
                 m.next = "FEED"
-                with m.If(stationary):
-                    m.next = "WEIGHTS"
+                if weights is not None:
+                    with m.If(stationary):
+                        m.next = "WEIGHTS"
                 with m.If(bad_field):
                     self._fault(m, isa.Status.BAD_FIELD, work.index)
                     m.next = "FAULT"
                 with m.If(self.abort):
                     m.next = "FLUSH"
-            with m.State("WEIGHTS"):
-                # Those of the first tile; from then on each tile hides the weights of the next one.
-                m.d.sync += cycle.eq(Mux(weights_in, 1, cycle + 1))
-                with m.If(weights_in):
-                    m.d.comb += weights.start.eq(1)
-                    m.next = "FEED"
-                with m.If(outside):
-                    self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
-                    m.next = "FAULT"
-                with m.If(self.abort):
-                    m.next = "FLUSH"
+            if weights is not None:
+                with m.State("WEIGHTS"):
+                    # Those of the first tile; from then on each tile hides the weights of the next one.
+                    m.d.sync += cycle.eq(Mux(weights_in, 1, cycle + 1))
+                    with m.If(weights_in):
+                        m.d.comb += weights_start.eq(1)
+                        m.next = "FEED"
+                    with m.If(outside):
+                        self._fault(m, isa.Status.BAD_LOCAL_ADDRESS, work.index)
+                        m.next = "FAULT"
+                    with m.If(self.abort):
+                        m.next = "FLUSH"
             with m.State("FEED"):
                 m.d.comb += [feeding.eq(1), tile_ends.eq(cycle == period)]
                 m.d.sync += cycle.eq(Mux(tile_ends, 1, cycle + 1))
@@ -198,8 +201,9 @@ class ComputeEngine(wiring.Component):
                 tile_acc.eq(work.acc + column + 1),
             ]
         with m.If(start):
-            m.d.comb += weights.start.eq(1)
+            m.d.comb += weights_start.eq(1)
 
+        weights_shift = None if weights is None else delayed(m, weights.shift, ISSUE_TO_ARRAY, name="weights_shift")
         # A tile's rows leave after its end, or, where the weights stay, from its beginning on.
         tile = Signal(tile_layout(config))
         m.d.comb += [
@@ -216,11 +220,11 @@ class ComputeEngine(wiring.Component):
         begins = feeding & stationary & (cycle == 1)
         m.d.comb += [
             drain.tile_valid.eq((ended | begins) & ~self.abort),
-            drain.tile.eq(Mux(stationary, tile.as_value(), delayed(m, tile.as_value(), 1, name="tile"))),
+            drain.tile.eq(by_dataflow(config, stationary, tile.as_value(), delayed(m, tile.as_value(), 1, name="tile"))),
             drain.clear.eq(self.abort),
             array.stationary.eq(stationary),
             array.swap.eq(delayed(m, ended | begins | flushed, ISSUE_TO_ARRAY, name="swap")),
-            array.shift.eq(Mux(stationary, delayed(m, weights.shift, ISSUE_TO_ARRAY, name="weights_shift"), drain.shift)),
+            array.shift.eq(by_dataflow(config, stationary, weights_shift, drain.shift)),
             west.start.eq(start),
             north.start.eq(start),
             west.step.eq(feeding),
@@ -242,6 +246,20 @@ class ComputeEngine(wiring.Component):
         m.d.comb += [walker.base.eq(work[side]), walker.stride.eq(work[f"{side}_stride"])]
         return walker
 
+    def _weights(self, m, work, start, rewind):
+        """The walker of the weights that stay."""
+        m.submodules.weights = walker = WeightWalker(self.config)
+        m.d.comb += [
+            walker.base.eq(work.north),
+            walker.stride.eq(work.north_stride),
+            walker.n.eq(work.n),
+            walker.k.eq(work.k),
+            walker.k_contiguous.eq(work.north_k_contiguous),
+            walker.start.eq(start),
+            walker.rewind.eq(rewind),
+        ]
+        return walker
+
     def _feed(self, m, side, lanes, walker, out, weights=None, stationary=None):
         """The feeder of one operand, behind its walker, or ``weights`` where these stay; returns whether it reads beyond the buffer."""
         config = self.config
@@ -249,7 +267,7 @@ class ComputeEngine(wiring.Component):
 
         def now(name):
             own = getattr(walker, name)
-            return own if weights is None else Mux(stationary, getattr(weights, name), own)
+            return own if weights is None else by_dataflow(config, stationary, getattr(weights, name), own)
 
         m.d.comb += [
             getattr(self, f"{side}_address").eq(now("address")),

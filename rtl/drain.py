@@ -9,6 +9,7 @@ from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import drain_latency, shift_latency
+from hwacc.rtl.dataflow import by_dataflow
 from hwacc.rtl.decode import INDEX_BITS
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY, fault_layout
@@ -89,11 +90,11 @@ class Drain(wiring.Component):
             bottom = arriving.address + (arriving.stride << ceil_log2(config.rows)) - arriving.stride
             m.d.sync += [
                 tile.eq(arriving),
-                left.eq(Mux(arriving.rising, arriving.rows, config.rows)),
-                address.eq(Mux(arriving.rising, arriving.address, bottom)),
+                left.eq(by_dataflow(config, arriving.rising, arriving.rows, config.rows)),
+                address.eq(by_dataflow(config, arriving.rising, arriving.address, bottom)),
             ]
         with m.Elif(left != 0):
-            m.d.sync += [left.eq(left - 1), address.eq(Mux(tile.rising, address + tile.stride, address - tile.stride))]
+            m.d.sync += [left.eq(left - 1), address.eq(by_dataflow(config, tile.rising, address + tile.stride, address - tile.stride))]
 
         wanted = (left != 0) & (left <= tile.rows)
         outside = (address >= config.acc_words) | ((tile.addend == isa.Addend.BIAS) & (tile.bias >= config.acc_words))

@@ -51,7 +51,7 @@ class Feeder(wiring.Component):
         masked = Signal(bits)
         m.d.comb += masked.eq(self.word & keep[self.tail])
         part = masked.word_select(self.slice, self.slice_bytes * 8)
-        loaded = Signal(bits)
+        loaded = Signal(bits, attrs={"keep": 1})  # else synthesis makes it anew for each lane, in twice the look-up tables
         m.d.comb += loaded.eq(Mux(self.backwards, Cat(part.word_select(i, 8) for i in reversed(range(self.slice_bytes))), masked))
         across = Signal(self.lanes * 8)
         m.d.comb += across.eq(Mux(self.step, self.word.word_select(self.group, self.lanes * 8), 0))
