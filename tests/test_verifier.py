@@ -162,6 +162,17 @@ def test_an_unknown_opcode_is_refused() -> None:
     assert text.endswith("opcode 0x77 is not that of LOAD, COMPUTE, STORE, END")
 
 
+@pytest.mark.parametrize("missing", isa.Dataflow)
+def test_a_dataflow_that_the_array_does_not_have_is_refused(missing: isa.Dataflow) -> None:
+    there = isa.Dataflow(1 - missing)
+    config = replace(TINY, dataflows=there.words)
+    verify(changed(COMPUTE, dataflow=there), config)
+    words = f"COMPUTE.*: its dataflow is {missing.words}, and this array was built for {there.words} only$"
+    with pytest.raises(StreamError, match=words):
+        verify(changed(COMPUTE, dataflow=missing), config)
+    assert model_status(changed(COMPUTE, dataflow=missing), config) is isa.Status.BAD_FIELD
+
+
 def test_an_end_inside_a_stream_is_refused() -> None:
     end = isa.describe(isa.END, address=0)
     text = refusal(Stream(TINY.hash, (), (end,), (None,)))

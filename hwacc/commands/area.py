@@ -47,7 +47,8 @@ def command(as_json: bool, config: ConfigChoice) -> None:
 def show(found: dict[str, Any]) -> None:
     """Prints a report of :func:`hwacc.fpga.area.report` as a table."""
     config = found["config"]
-    say(f"{config['rows']}×{config['cols']}, {config['spm_bytes'] >> 10} KiB + {config['acc_bytes'] >> 10} KiB, {config['dataflows']} dataflows")
+    sizes = f"scratchpad {config['spm_bytes'] >> 10} KiB, accumulator {config['acc_bytes'] >> 10} KiB, {config['channels']} channels"
+    say(f"{config['rows']}×{config['cols']}, {sizes}, dataflows: {config['dataflows']}")
     table = new_table("part", *HEADINGS.values(), right=tuple(HEADINGS.values()))
     for part, cells in {**found["parts"], "total": found["total"]}.items():
         table.add_row(part, *(f"{cells[kind]:,}" for kind in HEADINGS))

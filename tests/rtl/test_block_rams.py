@@ -27,7 +27,7 @@ def structure(component: Any) -> dict[str, Any]:
     yosys = verilog.find_yosys(lambda version: version >= (0, 40))
     passes = "proc -norom; flatten; opt_clean; opt_dff; opt_clean; write_json"
     flat: dict[str, Any] = json.loads(yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{passes}", ignore_warnings=True))
-    return flat["modules"]["top"]  # type: ignore[no-any-return]
+    return flat["modules"]["top"]
 
 
 def cells(flat: dict[str, Any], kind: str, *, clocked: bool | None = None) -> list[dict[str, Any]]:
