@@ -1,4 +1,4 @@
-"""Writes the generated pages ``docs/isa.md`` and ``docs/csr.md``, and the tables of ``docs/performance.md`` and ``docs/architecture.md``.
+"""Writes the generated pages ``docs/isa.md`` and ``docs/csr.md``, and the tables of ``performance.md`` and ``architecture.md``.
 
 ``python -m hwacc.pages`` writes them (``make docs``); ``--check`` only says whether
 they are current, and is part of ``make check``.
