@@ -1,6 +1,6 @@
-"""The area figures of the documentation: ``python -m hwacc.fpga.published`` (``make area``) writes ``benchmarks/area.json`` and prints them.
+"""The area figures of the documentation: ``python -m hwacc.fpga.published`` (``make area``) counts anew and prints them.
 
-Takes some ten minutes on one core and 2 GiB of memory.
+Writes ``benchmarks/area.json`` and the pages made from it. Takes some ten minutes of one core, and 2 GiB of memory.
 """
 
 from __future__ import annotations
