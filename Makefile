@@ -52,6 +52,9 @@ mutants: $(VENV)/.dev  ## plant faults in the RTL, one at a time: the fast tests
 formal: $(VENV)/.dev  ## prove the hardware: DEEP=1 further, ONLY=words for some
 	@$(BIN)/python -m tests.formal.run $(if $(DEEP),--deep) $(if $(ONLY),--only '$(ONLY)')
 
+area: $(VENV)/.dev  ## synthesise for an ECP5 and write the area figures of the documentation
+	@$(BIN)/python -m hwacc.fpga.published
+
 check: $(VENV)/.dev  ## format, lint, types, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -64,4 +67,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim bench fuzz mutants formal check docs clean
+.PHONY: help preflight venv demo test sim bench fuzz mutants formal area check docs clean

@@ -20,6 +20,7 @@ INTERRUPTED = 130
 
 VERBS: dict[str, str] = {
     "generate": "Write the accelerator as Verilog.",
+    "area": "Say what the accelerator takes of an FPGA.",
     "compile": "Compile a model to a program, or show a stage of that.",
     "disasm": "Print a descriptor stream, or the streams of a program.",
     "run": "Run a model on the accelerator and say where its time went.",

@@ -8,15 +8,21 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from hwacc.errors import ConfigError
+from hwacc.isa import Dataflow
 
 INT32_BYTES = 4
 PARAMETER_BYTES = 8
 """Bytes of one channel's requantisation parameters in memory: int32 multiplier, uint8 shift, 3 unused."""
+DATAFLOWS: dict[str, tuple[Dataflow, ...]] = {
+    "both": tuple(Dataflow),
+    **{flow.words: (flow,) for flow in Dataflow},
+}
+"""What :attr:`ArrayConfig.dataflows` may be, and which dataflows the hardware then has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayConfig:
-    """Sizes of one accelerator. All are powers of two.
+    """Parameters of one accelerator. All sizes are powers of two.
 
     rows, cols
         Processing elements; ``rows`` compute output rows, ``cols`` output columns.
@@ -30,8 +36,10 @@ class ArrayConfig:
         Output channels whose requantisation parameters are held on chip.
     address_bits
         Width of an AXI4 address.
+    dataflows
+        Which dataflows a COMPUTE may name: a key of :data:`DATAFLOWS`. The hardware of the other one is left out.
 
-    Raises :class:`ConfigError` for sizes that cannot be built.
+    Raises :class:`ConfigError` for values that cannot be built.
     """
 
     rows: int = 16
@@ -41,6 +49,7 @@ class ArrayConfig:
     acc_bytes: int = 64 * 1024
     channels: int = 1024
     address_bits: int = 32
+    dataflows: str = "both"
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -58,6 +67,13 @@ class ArrayConfig:
             raise ConfigError(f"bus_bytes must be at most {self.acc_word_bytes}, four for each column, not {self.bus_bytes}")
         if not 20 <= self.address_bits <= 40:
             raise ConfigError(f"address_bits must be from 20 to 40, not {self.address_bits!r}")
+        if self.dataflows not in DATAFLOWS:
+            raise ConfigError(f"dataflows must be one of {', '.join(DATAFLOWS)}, not {self.dataflows!r}")
+
+    @property
+    def available_dataflows(self) -> tuple[Dataflow, ...]:
+        """The dataflows that the hardware has."""
+        return DATAFLOWS[self.dataflows]
 
     @property
     def west_window(self) -> int:
@@ -110,7 +126,7 @@ class ArrayConfig:
         text = json.dumps(asdict(self), sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int | str]:
         """The parameters by name, for JSON."""
         return asdict(self)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hwacc import isa
-from hwacc.config import ArrayConfig
+from hwacc.config import DATAFLOWS, ArrayConfig
 
 MAGIC = 0x43434148
 """``HACC`` in ASCII, little-endian: says that a device is there."""
@@ -87,6 +87,12 @@ def _table() -> tuple[Register, ...]:
         ("ACC_BYTES", Access.CONSTANT, "Accumulator size.", _whole("Bytes.")),
         ("CHANNELS", Access.CONSTANT, "Parameter buffer size.", _whole("Channels.")),
         (
+            "DATAFLOWS",
+            Access.CONSTANT,
+            "What a COMPUTE's `dataflow` may be.",
+            tuple(Bits(flow.name.lower(), flow, 1, f"Whether it may be {flow.words}.") for flow in isa.Dataflow),
+        ),
+        (
             "CONTROL",
             Access.PULSE,
             "Commands.",
@@ -129,6 +135,7 @@ def constants(config: ArrayConfig) -> dict[str, int]:
         "SPM_BYTES": config.spm_bytes,
         "ACC_BYTES": config.acc_bytes,
         "CHANNELS": config.channels,
+        "DATAFLOWS": _dataflow_bits(config.dataflows),
     }
 
 
@@ -142,4 +149,9 @@ def config_from_constants(read: dict[str, int]) -> ArrayConfig:
         spm_bytes=read["SPM_BYTES"],
         acc_bytes=read["ACC_BYTES"],
         channels=read["CHANNELS"],
+        dataflows=next((name for name in DATAFLOWS if _dataflow_bits(name) == read["DATAFLOWS"]), "unknown"),
     )
+
+
+def _dataflow_bits(name: str) -> int:
+    return sum(1 << flow for flow in DATAFLOWS[name])

@@ -56,6 +56,11 @@ class Dataflow(IntEnum):
     OUTPUT_STATIONARY = 0
     WEIGHT_STATIONARY = 1
 
+    @property
+    def words(self) -> str:
+        """As users write it: ``output-stationary``."""
+        return self.name.lower().replace("_", "-")
+
 
 class Output(IntEnum):
     """Element type that STORE writes."""
@@ -217,7 +222,11 @@ COMPUTE = Op(
         Field("addend", 2, "0 nothing, 1 what the accumulator holds, 2 the bias, one for each column."),
         Field("west_k_contiguous", 1, "1: a line is a row of the panel, k bytes. 0: a line is a step of k, m bytes."),
         Field("north_k_contiguous", 1, "1: a line is a column of the panel, k bytes. 0: a line is a step of k, n bytes."),
-        Field("dataflow", 1, "0 output-stationary: k streams; 1 weight-stationary: the rows of the west panel stream."),
+        Field(
+            "dataflow",
+            1,
+            "0 output-stationary: k streams; 1 weight-stationary: the rows of the west panel stream. A build may have only one.",
+        ),
     ),
 )
 

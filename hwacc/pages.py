@@ -1,4 +1,4 @@
-"""Writes the generated pages ``docs/isa.md`` and ``docs/csr.md``, and the tables of ``docs/performance.md``.
+"""Writes the generated pages ``docs/isa.md`` and ``docs/csr.md``, and the tables of ``performance.md`` and ``architecture.md``.
 
 ``python -m hwacc.pages`` writes them (``make docs``); ``--check`` only says whether
 they are current, and is part of ``make check``.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwacc import csr, isa, performance
+from hwacc import area_tables, csr, isa, performance
 from hwacc.performance import table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -68,7 +68,12 @@ def performance_page() -> str:
     return performance.filled((DOCS / "performance.md").read_text())
 
 
-PAGES = {"isa.md": isa_page, "csr.md": csr_page, "performance.md": performance_page}
+def architecture_page() -> str:
+    """Likewise."""
+    return area_tables.filled((DOCS / "architecture.md").read_text())
+
+
+PAGES = {"isa.md": isa_page, "csr.md": csr_page, "performance.md": performance_page, "architecture.md": architecture_page}
 
 
 def stale_pages() -> list[str]:

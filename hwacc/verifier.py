@@ -39,7 +39,7 @@ def refuse(stream: Stream, index: int, why: str) -> NoReturn:
 def _accesses(stream: Stream, index: int, config: ArrayConfig) -> list[Access]:
     """What descriptor ``index`` touches, once its fields and its addresses are found to be right."""
     descriptor = stream.descriptors[index]
-    problem = _field_problem(descriptor)
+    problem = _field_problem(descriptor, config)
     if problem is not None:
         refuse(stream, index, problem)
     found = accesses(descriptor, config)
@@ -52,7 +52,7 @@ def _accesses(stream: Stream, index: int, config: ArrayConfig) -> list[Access]:
     return found
 
 
-def _field_problem(d: isa.Descriptor) -> str | None:
+def _field_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
     """What the hardware would refuse, in words."""
     if isa.OP_BY_CODE.get(d["opcode"]) is not d.op:
         return f"opcode {d['opcode']:#04x} is not that of {', '.join(op.name for op in isa.OPS)}"
@@ -64,7 +64,9 @@ def _field_problem(d: isa.Descriptor) -> str | None:
     own = d.op.engine.name.lower()
     if d[f"wait_{own}"] or d[f"signal_{own}"]:
         return f"{d.op.engine.name} cannot exchange tokens with itself; its descriptors are executed in order"
-    return {isa.LOAD: _load_problem, isa.COMPUTE: _compute_problem, isa.STORE: _store_problem}[d.op](d)
+    if d.op is isa.COMPUTE:
+        return _compute_problem(d, config)
+    return _load_problem(d) if d.op is isa.LOAD else _store_problem(d)
 
 
 def _load_problem(d: isa.Descriptor) -> str | None:
@@ -75,9 +77,11 @@ def _load_problem(d: isa.Descriptor) -> str | None:
     return None
 
 
-def _compute_problem(d: isa.Descriptor) -> str | None:
+def _compute_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
     if d["addend"] not in list(isa.Addend):
         return f"addend must be from 0 to {max(isa.Addend)}, not {d['addend']}"
+    if d["dataflow"] not in config.available_dataflows:
+        return f"its dataflow is {isa.Dataflow(d['dataflow']).words}, and this array was built for {config.dataflows} only"
     return None
 
 

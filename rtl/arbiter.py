@@ -16,8 +16,8 @@ class MemoryArbiter(wiring.Component):
     """Joins LOAD's and the fetcher's reads, and STORE's writes and the completion record's, on ``axi``.
 
     Reads carry an ID, so that the beats of the two find their way in whatever order the memory answers; where both ask, LOAD goes
-    first, or the fetcher while ``fetch_first``. The record is written while ``writes_record``, when STORE is quiet. Burst addresses pass a register (one cycle),
-    so that a burst on the bus stays there whatever its engine does; data pass straight through.
+    first, or the fetcher while ``fetch_first``. The record is written while ``writes_record``, when STORE is quiet. Burst addresses
+    pass a register (one cycle), so that a burst on the bus stays there whatever its engine does; data pass straight through.
     """
 
     def __init__(self, config: ArrayConfig):

@@ -1,11 +1,13 @@
 """The systolic array."""
 
-from amaranth.hdl import Module, Mux, signed
+from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from hwacc.config import ArrayConfig
+from hwacc.isa import Dataflow
+from hwacc.rtl.dataflow import by_dataflow, has
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.pe import ProcessingElement
 
@@ -14,7 +16,8 @@ class SystolicArray(wiring.Component):
     """``rows`` × ``cols`` processing elements.
 
     stationary
-        The dataflow: 0 output-stationary, 1 weight-stationary. Changes only while the array is empty.
+        The dataflow: 0 output-stationary, 1 weight-stationary. Changes only while the array is empty; a constant where the
+        build has only one.
     west, north
         Operand lanes, already skewed: lane i is i cycles behind lane 0. Output-stationary, both carry a step of the
         reduction a cycle. Weight-stationary, west lane i carries element i of a slice of k, a row of the panel a cycle; north carries
@@ -63,7 +66,7 @@ class SystolicArray(wiring.Component):
             for i in range(rows):
                 m.d.comb += [cells[i][j].shift.eq(shift[i]), cells[i][j].stationary.eq(self.stationary)]
             shift = delayed(m, shift, 1, name=f"shift_col{j}")
-            bottom = Mux(self.stationary, cells[rows - 1][j].acc_out, cells[rows - 1][j].d_out)
+            bottom = by_dataflow(self.config, self.stationary, cells[rows - 1][j].acc_out, cells[rows - 1][j].d_out)
             m.d.comb += self.row[j].eq(delayed(m, bottom, cols - 1 - j, name=f"deskew_col{j}"))
 
         for i in range(rows):
@@ -71,8 +74,11 @@ class SystolicArray(wiring.Component):
                 m.d.comb += [cells[i][j].a_in.eq(cells[i][j - 1].a_out), cells[i][j].swap_in.eq(cells[i][j - 1].swap_out)]
         for i in range(1, rows):
             for j in range(cols):
-                m.d.comb += [cells[i][j].b_in.eq(cells[i - 1][j].b_out), cells[i][j].d_in.eq(cells[i - 1][j].d_out)]
-                m.d.comb += cells[i][j].acc_in.eq(cells[i - 1][j].acc_out)
+                m.d.comb += cells[i][j].b_in.eq(cells[i - 1][j].b_out)
+                if has(self.config, Dataflow.OUTPUT_STATIONARY):
+                    m.d.comb += cells[i][j].d_in.eq(cells[i - 1][j].d_out)
+                if has(self.config, Dataflow.WEIGHT_STATIONARY):
+                    m.d.comb += cells[i][j].acc_in.eq(cells[i - 1][j].acc_out)
         return m
 
 

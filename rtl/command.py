@@ -28,7 +28,8 @@ class CommandProcessor(wiring.Component):
     """Fetches descriptors, hands them to the engines' queues, and ends submissions.
 
     Descriptors are dispatched in order, one a cycle at best; a full queue holds up those behind it. They are read before what
-    LOAD asks for while no more work waits for LOAD (``fetch_first``), else in the gaps of its reads. END waits until all engines are idle, writes the completion record and raises ``completed``.
+    LOAD asks for while no more work waits for LOAD (``fetch_first``), else in the gaps of its reads. END waits until all engines
+    are idle, writes the completion record and raises ``completed``.
 
     A fault aborts all engines, drops queues and tokens, skips to END and reports there. Faults are: those of the engines, an
     unknown opcode, a deadlock (every engine that has work waits for a token and nothing more can be dispatched), and the limit of

@@ -1,6 +1,6 @@
 """The COMPUTE engine."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -10,6 +10,7 @@ from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import SystolicArray
+from hwacc.rtl.dataflow import has_both, stationary_flag
 from hwacc.rtl.decode import work_layout
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.drain import Drain, tile_layout
@@ -34,8 +35,8 @@ class ComputeEngine(wiring.Component):
     the next one enter, and each lane can be served once. Tiles follow without a gap, also from one descriptor to the next if that is
     there in time: it is taken while the one before is at work. In between are two cycles where the next one reads the accumulator,
     unless it adds to the very same panel: a word must not be read back at once. The weights of a descriptor's first tile enter behind
-    the last tile of the one before where that has cycles to spare, else before the tile. Where the dataflow changes, the array runs empty in
-    between. After reset and after abort, the feeders and the array are flushed before the first tile.
+    the last tile of the one before where that has cycles to spare, else before the tile. Where the dataflow changes, the array runs
+    empty in between. After reset and after abort, the feeders and the array are flushed before the first tile.
 
     west_address, west_word, north_address, north_word
         Reads of the operand buffers: a window of bytes from any byte on, :data:`OPERAND_READ_LATENCY` cycles.
@@ -71,7 +72,7 @@ class ComputeEngine(wiring.Component):
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config, cycles_to_swap=ISSUE_TO_ARRAY)
         m.submodules.weights = weights = WeightWalker(config)
-        stationary = Signal()  # the weights stay, and rows stream; else the sums stay, and k streams
+        stationary = stationary_flag(config)  # the weights stay, and rows stream; else the sums stay, and k streams
         primes, primed = Signal(), Signal()  # the weights of the coming descriptor's first tile enter, or are in
         panel = Signal(work_layout(isa.COMPUTE))  # what the walkers go back to the beginning of
         m.d.comb += panel.eq(Mux(begin | primes, coming, work))
@@ -108,8 +109,9 @@ class ComputeEngine(wiring.Component):
         period = Signal(16, reset_less=True)
         settled = Signal()  # a cycle has passed since the last step
         coming_columns = (coming.n + config.cols - 1) >> ceil_log2(config.cols)
-        length = Mux(coming.dataflow, coming.m, coming.k)  # what streams
-        bad_field = (coming.m == 0) | (coming.n == 0) | (coming.k == 0) | (coming.addend > isa.Addend.BIAS)
+        length = Mux(stationary, coming.m, coming.k)  # what streams
+        missing = Const(0) if has_both(config) else coming.dataflow != stationary
+        bad_field = (coming.m == 0) | (coming.n == 0) | (coming.k == 0) | (coming.addend > isa.Addend.BIAS) | missing
         # On the same panel a word comes again after a whole tile, long enough for it to be read back.
         same_panel = (coming.acc == work.acc) & (coming_columns == column_tiles)
         reads_back = (coming.addend != isa.Addend.NONE) & ~((coming.addend == isa.Addend.ACCUMULATE) & same_panel)
@@ -136,13 +138,14 @@ class ComputeEngine(wiring.Component):
             with m.State("IDLE"):
                 m.d.sync += flush.eq(flush_cycles)
                 with m.If(waiting):
-                    with m.If(coming.dataflow != stationary):
-                        # The cells change their meaning only when they are empty.
-                        with m.If(~drain.busy):
-                            m.d.sync += stationary.eq(coming.dataflow)
-                    with m.Elif(bad_field):
+                    with m.If(bad_field):
                         self._fault(m, isa.Status.BAD_FIELD, coming.index)
                         m.next = "FAULT"
+                    with m.Elif(coming.dataflow != stationary):
+                        # The cells change their meaning only when they are empty.
+                        if has_both(config):
+                            with m.If(~drain.busy):
+                                m.d.sync += stationary.eq(coming.dataflow)
                     with m.Elif(settled | ~reads_back):
                         m.d.comb += begin.eq(1)
                         m.next = "FEED"

@@ -10,7 +10,6 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import drain_latency, shift_latency
 from hwacc.rtl.decode import INDEX_BITS
-from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY, fault_layout
 from hwacc.rtl.lines import ADDRESS_BITS
 

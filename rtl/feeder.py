@@ -45,7 +45,7 @@ class Feeder(wiring.Component):
         m = Module()
         bits = self.word_bytes * 8
         keep = Array(Const((1 << (8 * count)) - 1, bits) for count in range(self.word_bytes + 1))
-        masked = Signal(bits)
+        masked = Signal(bits, attrs={"keep": 1})  # else synthesis makes it anew for each lane, in twice the look-up tables
         m.d.comb += masked.eq(self.word & keep[self.count])
         across = Signal(self.lanes * 8)
         m.d.comb += across.eq(Mux(self.step, masked, 0))

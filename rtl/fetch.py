@@ -9,7 +9,6 @@ from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.interfaces import read_port
 
-
 BEATS_AHEAD = 36
 """Beats of the descriptors that are read ahead, by default: about as many as pass before the first descriptor's own reads are answered."""
 BEATS_HURRIED = 16

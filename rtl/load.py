@@ -1,7 +1,7 @@
 """The LOAD engine: from memory to the on-chip buffers."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Out
 
@@ -94,17 +94,30 @@ class LoadEngine(wiring.Component):
         ]
 
     def _connect_segments(self, m, clipper, placer):
+        """The queue of segments: a block RAM, whose output needs a register before any logic. What finds it empty goes past it."""
         layout = segment_layout(self.config)
         fifo = SyncFIFOBuffered(width=layout.size, depth=SEGMENTS_IN_FLIGHT)
-        m.submodules.segments = ResetInserter(placer.drop | placer.faulted)(fifo)
+        forget = placer.drop | placer.faulted
+        m.submodules.segments = ResetInserter(forget)(fifo)
+        head, direct = Signal(layout, reset_less=True), Signal(layout, reset_less=True)
+        head_valid, direct_valid = Signal(), Signal()
+        empty = (fifo.level == 0) & ~head_valid & ~direct_valid
         m.d.comb += [
             fifo.w_data.eq(clipper.segments.payload),
-            fifo.w_en.eq(clipper.segments.valid),
+            fifo.w_en.eq(clipper.segments.valid & ~empty),
             clipper.segments.ready.eq(fifo.w_rdy),
-            placer.segments.payload.eq(data.View(layout, fifo.r_data)),
-            placer.segments.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(placer.segments.ready),
+            fifo.r_en.eq(~head_valid | (placer.segments.ready & ~direct_valid)),
+            placer.segments.payload.eq(Mux(direct_valid, direct, head)),
+            placer.segments.valid.eq(head_valid | direct_valid),
         ]
+        with m.If(fifo.r_en):
+            m.d.sync += [head.eq(fifo.r_data), head_valid.eq(fifo.r_rdy)]
+        with m.If(empty):
+            m.d.sync += [direct.eq(clipper.segments.payload), direct_valid.eq(clipper.segments.valid)]
+        with m.Elif(placer.segments.ready):
+            m.d.sync += direct_valid.eq(0)
+        with m.If(forget):
+            m.d.sync += [head_valid.eq(0), direct_valid.eq(0)]
 
     def _owed_bursts(self, m):
         """Bursts whose last beat has not come."""

@@ -48,7 +48,7 @@ def test_the_bound_of_a_known_shape(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize(("shape", "values", "cycles", "reads"), OTHERS, ids=lambda value: str(value) if isinstance(value, tuple) else "")
 def test_the_bound_on_another_array(shape: tuple[int, int, int], values: dict[str, int], cycles: tuple[int, int], reads: int) -> None:
-    config = ArrayConfig(**values)
+    config = ArrayConfig.from_dict(values)
     assert (limit_cycles(*shape, 4, config), limit_cycles(*shape, 1, config)) == cycles
     assert least_reads(*shape, config) == reads
 

@@ -172,6 +172,17 @@ def test_tokens_that_the_hardware_cannot_count_are_refused() -> None:
     assert str(refused.value).endswith("): it leaves more than 32768 tokens for COMPUTE untaken, which the hardware cannot count")
 
 
+@pytest.mark.parametrize("missing", isa.Dataflow)
+def test_a_dataflow_that_the_array_does_not_have_is_refused(missing: isa.Dataflow) -> None:
+    there = isa.Dataflow(1 - missing)
+    config = replace(TINY, dataflows=there.words)
+    verify(changed(COMPUTE, dataflow=there), config)
+    words = f"COMPUTE.*: its dataflow is {missing.words}, and this array was built for {there.words} only$"
+    with pytest.raises(StreamError, match=words):
+        verify(changed(COMPUTE, dataflow=missing), config)
+    assert model_status(changed(COMPUTE, dataflow=missing), config) is isa.Status.BAD_FIELD
+
+
 def test_an_end_inside_a_stream_is_refused() -> None:
     end = isa.describe(isa.END, address=0)
     text = refusal(Stream(TINY.hash, (), (end,), (None,)))

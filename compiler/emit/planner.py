@@ -60,10 +60,12 @@ class Plan:
 def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None = None) -> Plan:
     """The fastest stream found for ``spec``, with this dataflow or with whichever is faster.
 
-    Raises :class:`ModelError` for what the hardware cannot hold.
+    Raises :class:`ModelError` for what the hardware cannot hold, or a dataflow that it does not have.
     """
     _check(spec, config)
-    best = _search(spec, config, tuple(Dataflow) if dataflow is None else (dataflow,))
+    if dataflow is not None and dataflow not in config.available_dataflows:
+        raise ModelError(f"the array was built for {config.dataflows} only; it cannot compute {dataflow.words}")
+    best = _search(spec, config, config.available_dataflows if dataflow is None else (dataflow,))
     if best is None:
         raise ModelError(f"no part of a {spec.m}×{spec.k}×{spec.n} product fits into the buffers of this array; make them larger")
     return Plan(spec, config, tuple(best.finished()), best.cycles)

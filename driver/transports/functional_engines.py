@@ -83,6 +83,7 @@ def compute(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
     """Executes a COMPUTE. The dataflow decides about cycles only."""
     m, n, k, addend = (descriptor[name] for name in ("m", "n", "k", "addend"))
     _require(min(m, n, k) > 0 and addend in list(isa.Addend), isa.Status.BAD_FIELD)
+    _require(descriptor["dataflow"] in state.config.available_dataflows, isa.Status.BAD_FIELD)
     tiles = -(-n // state.config.cols)
     _require(descriptor["acc"] + m * tiles <= state.config.acc_words, isa.Status.BAD_LOCAL_ADDRESS)
     west = _operand(state.config, state.west, descriptor, "west", m)

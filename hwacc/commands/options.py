@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hwacc.config import ArrayConfig
+from hwacc.config import DATAFLOWS, ArrayConfig
 from hwacc.errors import ConfigError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -24,6 +24,7 @@ CONFIG_HELP = {
     "acc_bytes": "Accumulator, bytes.",
     "channels": "Channels whose parameters are held on chip.",
     "address_bits": "Width of a memory address.",
+    "dataflows": "Dataflows of the array.",
 }
 
 
@@ -33,7 +34,7 @@ class ConfigChoice:
     Single values win over the file, the file over the defaults.
     """
 
-    def __init__(self, path: Path | None, values: dict[str, int]) -> None:
+    def __init__(self, path: Path | None, values: dict[str, int | str]) -> None:
         self._path = path
         self._values = values
 
@@ -55,7 +56,7 @@ def config_options(command: Command) -> Command:
     defaults = ArrayConfig()
     for field in reversed(fields(ArrayConfig)):
         text = f"{CONFIG_HELP[field.name]}  [default: {getattr(defaults, field.name)}]"
-        wrapper = click.option(f"--{field.name.replace('_', '-')}", field.name, type=int, metavar="N", help=text)(wrapper)
+        wrapper = click.option(f"--{field.name.replace('_', '-')}", field.name, help=text, **_kind(field.name))(wrapper)
     help_file = 'Configuration as JSON, such as {"rows": 8, "cols": 8}.'
     return click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE.json", help=help_file)(wrapper)  # type: ignore[return-value]
 
@@ -64,6 +65,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 memory_latency_option = click.option(
     "--memory-latency", type=click.IntRange(0, 10_000), metavar="CYCLES", help="Latency of simulated memory, each way.  [default: 32]"
 )
+
+
+def _kind(name: str) -> dict[str, Any]:
+    """How click reads parameter ``name``."""
+    return {"type": click.Choice(list(DATAFLOWS))} if name == "dataflows" else {"type": int, "metavar": "N"}
 
 
 def _read(path: Path) -> ArrayConfig:

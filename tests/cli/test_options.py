@@ -9,7 +9,7 @@ import pytest
 
 from hwacc.commands.options import CONFIG_HELP, ConfigChoice
 from hwacc.config import TINY, ArrayConfig
-from tests.cli.command import complaint
+from tests.cli.command import complaint, hwacc
 
 
 def test_every_parameter_has_an_option() -> None:
@@ -48,3 +48,8 @@ def test_a_bad_configuration_file_is_named(tmp_path: Path, content: str | None, 
 
 def test_a_bad_value_is_explained() -> None:
     assert complaint("generate", "--rows", 3) == "rows must be a power of two from 2 to 64, not 3"
+
+
+def test_dataflows_are_chosen_by_name() -> None:
+    outcome = hwacc("generate", "--dataflows", "none")
+    assert outcome.code == 2 and "'none' is not one of 'both', 'output-stationary', 'weight-stationary'" in outcome.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -21,6 +22,7 @@ from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.rtl import weights
+from hwacc.verifier import verify
 from tests.compiler.contraction import buffers, expected, random_operands, run, scrambled_model
 
 CONFIGS = {
@@ -239,6 +241,19 @@ def test_the_search_keeps_a_large_gemm_near_the_peak() -> None:
     """By the planner's own estimate; what the hardware does is measured elsewhere."""
     assert plan(gemm_spec(512, 512, 512, "int32"), ArrayConfig()).utilisation > 0.97
     assert plan(gemm_spec(256, 256, 256, "int8"), ArrayConfig()).utilisation > 0.93
+
+
+@DATAFLOWS
+def test_an_array_with_one_dataflow_gets_no_other(dataflow: Dataflow | None) -> None:
+    for there in Dataflow:
+        config = replace(TINY, dataflows=there.words)
+        if dataflow is not None and dataflow is not there:
+            with pytest.raises(ModelError, match=f"^the array was built for {there.words} only; it cannot compute {dataflow.words}$"):
+                plan(gemm_spec(49, 576, 160, "int32"), config, dataflow)
+            continue
+        made = plan(gemm_spec(49, 576, 160, "int32"), config, dataflow)
+        assert {d["dataflow"] for d, _ in made.operations if d.op is isa.COMPUTE} == {there}
+        verify(made.stream(), config)
 
 
 @DATAFLOWS

@@ -9,6 +9,7 @@ import argparse
 import random
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,12 @@ from tests.fuzz.shrink import shrink
 from tests.fuzz.steps import Step, build, contents, slots
 from tests.fuzz.streams import random_steps
 
-CONFIGS = {"tiny": TINY, "default": ArrayConfig()}
+CONFIGS = {
+    "tiny": TINY,
+    "default": ArrayConfig(),
+    "output-stationary": replace(TINY, dataflows="output-stationary"),
+    "weight-stationary": replace(TINY, dataflows="weight-stationary"),
+}
 STREAMS_A_PAIR = 8
 """Streams that one pair of devices runs, one after the other."""
 

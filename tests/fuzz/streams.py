@@ -125,7 +125,7 @@ def _compute(config: ArrayConfig, rng: random.Random) -> Step | None:
     for _ in range(ATTEMPTS):
         m, n = (rng.choice((1, size - 1, size, size + 1, rng.randint(1, 4 * size))) for size in (config.rows, config.cols))
         k = rng.choice((1, 2, word - 1, word, word + 1, rng.randint(1, 5 * word)))
-        values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend)), "dataflow": rng.choice(list(isa.Dataflow))}
+        values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend)), "dataflow": rng.choice(config.available_dataflows)}
         values |= _panel(config, rng, "west", m, k) | _panel(config, rng, "north", n, k)
         tiles = column_tiles(n, config)
         acc, bias = _place(rng, 1, config.acc_words, 0, m * tiles), _place(rng, 1, config.acc_words, 0, tiles)

@@ -16,13 +16,14 @@ from hwacc.config import TINY
 from hwacc.stream import Stream, load_stream
 from tests.fuzz.machines import Pair, first_difference, outcome
 from tests.fuzz.mutate import mutated
-from tests.fuzz.run import STREAMS_A_PAIR, report, try_invalid_seed, try_seed
+from tests.fuzz.run import CONFIGS, STREAMS_A_PAIR, report, try_invalid_seed, try_seed
 from tests.fuzz.shrink import shrink
 from tests.fuzz.steps import build, contents, well_defined
 from tests.fuzz.streams import random_steps
 
 VALID_PAIRS = 60
 INVALID_PAIRS = 30
+ONE_DATAFLOW_PAIRS = 5
 
 
 @pytest.mark.parametrize("pair_seed", range(0, VALID_PAIRS * STREAMS_A_PAIR, STREAMS_A_PAIR))
@@ -30,6 +31,15 @@ def test_random_streams_leave_the_same_memory_on_model_and_rtl(pair_seed: int) -
     with Pair(TINY, pair_seed) as pair:
         for seed in range(pair_seed, pair_seed + STREAMS_A_PAIR):
             assert try_seed(TINY, seed, pair) is None, f"seed {seed} with devices of seed {pair_seed}"
+
+
+@pytest.mark.parametrize("pair_seed", range(0, ONE_DATAFLOW_PAIRS * STREAMS_A_PAIR, STREAMS_A_PAIR))
+@pytest.mark.parametrize("dataflow", isa.Dataflow)
+def test_an_array_with_one_dataflow_agrees_with_its_model(dataflow: isa.Dataflow, pair_seed: int) -> None:
+    config = CONFIGS[dataflow.words]
+    with Pair(config, pair_seed) as pair:
+        for seed in range(pair_seed, pair_seed + STREAMS_A_PAIR):
+            assert try_invalid_seed(config, seed, pair) is None, f"seed {seed} with devices of seed {pair_seed}"
 
 
 @pytest.mark.parametrize("pair_seed", range(0, INVALID_PAIRS * STREAMS_A_PAIR, STREAMS_A_PAIR))

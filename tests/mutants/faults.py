@@ -20,17 +20,22 @@ FAULTS: tuple[Fault, ...] = (
     Fault("pe", "keeps the sum of the tile before", "Mux(swap, 0, acc)", "acc"),
     Fault("pe", "multiplies by weights that are still on their way", "with m.Elif(self.swap_in):", "with m.Elif(self.shift):"),
     Fault("array", "straightens the drained rows by one cycle too many", "bottom, cols - 1 - j,", "bottom, cols - j,"),
-    Fault("feeder", "takes the bytes behind the end of k", "masked.eq(self.word & keep[self.tail])", "masked.eq(self.word)"),
-    Fault("feeder", "enters all lanes at once, without skew", "across.word_select(i, 8) << (8 * i)", "across.word_select(i, 8)"),
-    Fault("lines", "reads one step of k too many", "in_k = position < self.k", "in_k = position <= self.k"),
-    Fault("lines", "reads lines beyond the panel", "(tile_line + lane < self.size)", "(tile_line + lane <= self.size)"),
+    Fault("feeder", "takes the bytes behind the end of k", "masked.eq(self.word & keep[self.count])", "masked.eq(self.word)"),
+    Fault("feeder", "enters all lanes at once, without skew", "(own << (8 * i))", "own"),
+    Fault(
+        "lines",
+        "reads one step of k too many",
+        "self.take.eq(self.step & ~k_contiguous & (left != 0))",
+        "self.take.eq(self.step & ~k_contiguous)",
+    ),
+    Fault("lines", "reads lines beyond the panel", "(line < size)", "(line <= size)"),
     Fault(
         "weights",
         "begins a slice of k that is not there",
-        "with m.Elif(first_k + rows < self.k):",
-        "with m.Elif(first_k + rows <= self.k):",
+        "with m.Elif(first_k + rows < length):",
+        "with m.Elif(first_k + rows <= length):",
     ),
-    Fault("drain", "drops a row of every tile", "(left <= tile.rows)", "(left < tile.rows)"),
+    Fault("drain", "drops a row of every tile", "wanted = left != 0", "wanted = left > 1"),
     Fault(
         "drain",
         "writes one word behind the accumulator",
@@ -40,7 +45,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "compute", "feeds a row tile that is not there", "last_inner = inner_left <= config.rows", "last_inner = inner_left < config.rows"
     ),
-    Fault("compute", "starts a short tile before the last one is drained", "Mux(steps < least, least, steps)", "steps"),
+    Fault(
+        "compute",
+        "starts a short tile before the last one is drained",
+        "Mux(length < weight_cycles(config), weight_cycles(config), length)",
+        "length",
+    ),
     Fault("accumulator", "adds the bias to the first row alone", "Mux(now.first, for_drain, bias)", "for_drain"),
     Fault("buffer", "wraps a beat round its word", "address[:offset_bits], first + 1, first)", "address[:offset_bits], first, first)"),
     Fault("load_walk", "takes the inner loops back to the wrong start", "start.eq(starts[loop])", "start.eq(starts[0])"),

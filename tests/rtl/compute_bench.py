@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import memory
+from numpy.typing import NDArray
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
@@ -76,7 +77,7 @@ class ComputeBench:
         self.engine = self.system.engine
         self.events = Events()
         self.cycle = 0
-        self.due: list[tuple[int, range, Int32, Int32, isa.Descriptor]] = []
+        self.due: list[tuple[int, range, Int32, NDArray[np.bool_], isa.Descriptor]] = []
 
     def play(self, testbench: Any, module: Any = None) -> ComputeBench:
         """Runs a testbench beside the observer of events; ``module`` is what contains the system, if it is not the top."""

@@ -72,8 +72,8 @@ def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed:
     values = {name: rng.choice((1, rng.randint(1, most), rng.randint(1, most))) for name in "mnk"}
     if rng.random() < 0.3:
         values["k"] = rng.choice((2 * config.rows, 2 * config.cols + 1, 5 * config.cols + 3))
-    values |= {name: rng.randint(0, 1) for name in ("west_k_contiguous", "north_k_contiguous", "dataflow", "signal_load")}
-    values |= {"addend": rng.choice(list(isa.Addend)), "signal_store": 1, **fixed}
+    values |= {name: rng.randint(0, 1) for name in ("west_k_contiguous", "north_k_contiguous", "signal_load")}
+    values |= {"dataflow": rng.choice(config.available_dataflows), "addend": rng.choice(list(isa.Addend)), "signal_store": 1, **fixed}
     for side, lines in (("west", "m"), ("north", "n")):
         values |= _place(rng, config, side, values[lines], values["k"], values[f"{side}_k_contiguous"])
     tiles = -(-values["n"] // config.cols)

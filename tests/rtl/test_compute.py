@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ SMALL = ArrayConfig(rows=4, cols=4, bus_bytes=8, spm_bytes=4096, acc_bytes=1024,
 WIDE = ArrayConfig(rows=2, cols=8, bus_bytes=8, spm_bytes=2048, acc_bytes=2048)
 TALL = ArrayConfig(rows=8, cols=4, bus_bytes=4, spm_bytes=2048, acc_bytes=1024)
 NARROW_WORDS = ArrayConfig(rows=8, cols=8, bus_bytes=4, spm_bytes=2048, acc_bytes=2048)
+ONE_DATAFLOW = {flow: replace(SMALL, dataflows=flow.words) for flow in isa.Dataflow}
 LAYOUTS = list(itertools.product((0, 1), repeat=2))
 
 
@@ -42,7 +44,9 @@ def test_every_size_from_1_to_5_in_every_layout_is_exact() -> None:
     assert len(bench.events.signal_load) == sum(job["signal_load"] for job in jobs)
 
 
-@pytest.mark.parametrize("config", [TINY, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
+@pytest.mark.parametrize(
+    "config", [TINY, WIDE, TALL, NARROW_WORDS, *ONE_DATAFLOW.values()], ids=["4x4", "2x8", "8x4", "8x8", "output only", "weight only"]
+)
 def test_random_panels_back_to_back_are_exact(config: ArrayConfig) -> None:
     rng, bench = fresh_bench(config)
     bench.run([random_job(rng, config) for _ in range(60)])
@@ -234,6 +238,20 @@ def test_what_cannot_be_executed_is_a_fault_and_after_abort_the_next_result_is_e
             await abort(ctx, bench)
             await one_exact_result(ctx, bench, random_job(rng, SMALL, most=6))
             assert set(bench.events.faults) == {(status, index)}, fields
+
+    bench.play(play)
+
+
+@pytest.mark.parametrize("dataflow", isa.Dataflow)
+def test_a_dataflow_that_was_left_out_is_a_bad_field(dataflow: isa.Dataflow) -> None:
+    config = ONE_DATAFLOW[dataflow]
+    rng, bench = fresh_bench(config)
+
+    async def play(ctx: Any) -> None:
+        await until_fault(ctx, bench, isa.describe(isa.COMPUTE, **DECENT, dataflow=1 - dataflow), 77)
+        await abort(ctx, bench)
+        await one_exact_result(ctx, bench, random_job(rng, config, most=6))
+        assert set(bench.events.faults) == {(Status.BAD_FIELD, 77)}
 
     bench.play(play)
 
