@@ -154,7 +154,7 @@ def _ramp(size: int, grain: int) -> tuple[int, ...]:
 
 def _row_sizes(sizes: Sizes) -> list[int]:
     spec, rows = sizes.spec, sizes.config.rows
-    most = min(sizes.acc_words, sizes.operand_words, LIMITS["m"])
+    most = min(sizes.acc_words, sizes.operand_words * (1 if spec.input_layout == "mk" else sizes.config.word_bytes), LIMITS["m"])
     found = _parts(spec.m, rows, most)
     if not spec.is_matrix:
         # Whole rows of the output picture take fewer LOADs.
@@ -171,7 +171,8 @@ def _column_sizes(sizes: Sizes) -> list[int]:
 
 def _step_sizes(sizes: Sizes) -> list[int]:
     spec, word = sizes.spec, sizes.config.word_bytes
-    most = min(sizes.operand_words * (word if spec.weights_layout == "nk" else 1), LIMITS["k"])
+    contiguous = spec.input_layout == "mk" and spec.weights_layout == "nk"
+    most = min(sizes.operand_words * (word if contiguous else 1), LIMITS["k"])
     kernel_row = spec.kernel_w * spec.channels
     found = _parts(spec.k, word, most)
     if kernel_row % word == 0:

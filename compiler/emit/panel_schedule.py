@@ -78,10 +78,16 @@ class _Run:
         for step, part in pieces:
             self._compute(result, row, column, step, part, rows)
         reader = None
-        for some_rows in split_range(rows, blocking.last_rows if is_last else ()):
+        for some_rows in split_range(rows, self._last_rows() if is_last else ()):
             computed = self._compute(result, row, column, *last, some_rows)
             reader = self._store(result, some_rows, rows, columns, column, computed)
         result.reader = reader
+
+    def _last_rows(self) -> tuple[int, ...]:
+        """The parts of the last COMPUTE; none if one of them would begin within a word of the west operand."""
+        across = self.spec.input_layout == "km"
+        splits = self.blocking.last_rows
+        return () if across and any(size % self.config.word_bytes for size in splits) else splits
 
     def _store(self, result: Held, rows: Range, panel_rows: Range, columns: Range, column: int, computed: int) -> int:
         """Brings ``rows`` of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
@@ -124,15 +130,25 @@ class _Run:
 
     def _compute_values(self, rows: Range, columns: Range, steps: Range, part: Range, some_rows: Range) -> dict[str, int]:
         """Fields of a COMPUTE of ``part`` of a panel's ``steps`` for some of its ``rows``, if the panels and the result began at word 0."""
-        n, before, skipped = columns[1] - columns[0], part[0] - steps[0], some_rows[0] - rows[0]
-        line = line_words(steps[1] - steps[0], self.config)
-        values = {"m": some_rows[1] - some_rows[0], "n": n, "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
+        spec, before, skipped = self.spec, part[0] - steps[0], some_rows[0] - rows[0]
+        values = {
+            "m": some_rows[1] - some_rows[0],
+            "n": columns[1] - columns[0],
+            "k": part[1] - part[0],
+            "dataflow": self.blocking.dataflow,
+        }
         values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": self._result_words(skipped, columns)}
-        values |= {"west": before // self.config.word_bytes + skipped * line, "west_stride": line, "west_k_contiguous": 1}
-        if self.spec.weights_layout == "nk":
-            return values | {"north": before // self.config.word_bytes, "north_stride": line, "north_k_contiguous": 1}
-        across = line_words(n, self.config)
-        return values | {"north": before * across, "north_stride": across}
+        values |= self._operand_values("west", spec.input_layout == "mk", rows, steps, skipped, before)
+        return values | self._operand_values("north", spec.weights_layout == "nk", columns, steps, 0, before)
+
+    def _operand_values(self, side: str, k_contiguous: bool, span: Range, steps: Range, skipped: int, before: int) -> dict[str, int]:
+        """Where an operand of a COMPUTE begins that leaves out ``skipped`` rows or columns, and ``before`` steps of k, of its panel."""
+        word = self.config.word_bytes
+        if k_contiguous:
+            line = line_words(steps[1] - steps[0], self.config)
+            return {side: before // word + skipped * line, f"{side}_stride": line, f"{side}_k_contiguous": 1}
+        line = line_words(span[1] - span[0], self.config)
+        return {side: before * line + skipped // word, f"{side}_stride": line}
 
     def _result_words(self, rows: int, columns: Range) -> int:
         """Accumulator words of so many rows."""

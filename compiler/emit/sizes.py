@@ -24,7 +24,8 @@ class Sizes:
 
     def west(self, rows: int, steps: int) -> int:
         """Words of a west panel."""
-        return rows * line_words(steps, self.config)
+        lines, length = (rows, steps) if self.spec.input_layout == "mk" else (steps, rows)
+        return lines * line_words(length, self.config)
 
     def north(self, columns: int, steps: int) -> int:
         """Words of a north panel."""
