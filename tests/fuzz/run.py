@@ -20,6 +20,8 @@ from tests.fuzz.machines import defined_memory, ending, open_model, open_sim, pr
 from tests.fuzz.shrink import shrink
 from tests.fuzz.tokens import accepted
 
+SHRINK_SECONDS = 180
+"""After as many the smallest case so far is good enough."""
 INVALID_SHARE = 0.3
 """Of the cases: those that begin with an invalid stream."""
 
@@ -74,8 +76,10 @@ def check(case: Case) -> str | None:
 
 
 def report(case: Case, path: Path) -> str:
-    """Shrinks and saves a failing case; says where it is, what it holds and how to run it again."""
-    small = shrink(case, lambda candidate: check(candidate) is not None)
+    """Saves a failing case, then a smaller one in its place; says where it is, what it holds and how to run it again."""
+    case.save(path)
+    deadline = time.monotonic() + SHRINK_SECONDS
+    small = shrink(case, lambda candidate: time.monotonic() < deadline and check(candidate) is not None)
     small.save(path)
     count = sum(len(stream.descriptors) for stream in small.streams)
     return f"{small.text()}\n{check(small)}\n{count} descriptors saved; to run them again: python -m tests.fuzz.run --replay {path}"
