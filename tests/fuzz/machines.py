@@ -26,8 +26,12 @@ Ending = tuple[isa.Status, int]
 """How a submission ended, and at which descriptor."""
 
 
-def problem(case: Case) -> str | None:
-    """Runs ``case`` on new devices; what is wrong in words, or None."""
+def problem(case: Case, only: str | None = None) -> str | None:
+    """Runs ``case`` on new devices, or on the ``only`` one with this name; what is wrong in words, or None."""
+    if only is not None:
+        assert case.intruder is None
+        with {"model": open_model, "sim": open_sim}[only](case) as device:
+            return _run(case, device)[0]
     with open_model(case) as model, open_sim(case) as sim:
         if case.intruder is not None:
             found = _intrude(case, case.intruder, (model, sim))
@@ -112,13 +116,16 @@ def _driver_bytes(device: Device, submissions: Sequence[Submission]) -> list[tup
     return [(address - device.transport.memory_base, size) for address, size in places]
 
 
-def defined_memory(case: Case) -> NDArray[np.uint8] | None:
-    """What the reference leaves in the buffers, one after the other; None if that depends on what the format leaves open."""
+def defined_memory(case: Case, trials: Sequence[int] = (UNDEFINED, ~UNDEFINED, 0, 12_345)) -> NDArray[np.uint8] | None:
+    """What the reference leaves in the buffers, one after the other; None if that depends on what the format leaves open.
+
+    ``trials`` are the values that columns beyond n are given in turn.
+    """
     bases = [0]
     for content in case.contents[:-1]:
         bases.append(-(-(bases[-1] + content.size) // 64) * 64)
     outcomes = []
-    for undefined in (UNDEFINED, ~UNDEFINED, 0, 12_345):
+    for undefined in trials:
         memory = np.zeros(bases[-1] + case.contents[-1].size, np.uint8)
         for base, content in zip(bases, case.contents):
             memory[base : base + content.size] = content

@@ -10,6 +10,8 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hwacc.errors import HwaccError, StreamError
@@ -75,11 +77,27 @@ def check(case: Case) -> str | None:
         return str(error)
 
 
+def _without_intruder(case: Case) -> Iterator[Case]:
+    """The cases into which one with an invalid stream falls."""
+    if case.intruder is not None:
+        yield replace(case, intruder=None)
+        if accepted(case.intruder, case.config):
+            yield Case(case.config, (case.intruder,), case.contents, case.surroundings)
+
+
 def report(case: Case, path: Path) -> str:
     """Saves a failing case, then a smaller one in its place; says where it is, what it holds and how to run it again."""
+    case = next((simpler for simpler in _without_intruder(case) if check(simpler) is not None), case)
     case.save(path)
     deadline = time.monotonic() + SHRINK_SECONDS
-    small = shrink(case, lambda candidate: time.monotonic() < deadline and check(candidate) is not None)
+    culprit = next((name for name in ("model", "sim") if case.intruder is None and problem(case, name) is not None), None)
+
+    def fails(candidate: Case) -> bool:
+        if time.monotonic() > deadline:
+            return False
+        return (check(candidate) if culprit is None else problem(candidate, culprit)) is not None
+
+    small = shrink(case, fails)
     small.save(path)
     count = sum(len(stream.descriptors) for stream in small.streams)
     return f"{small.text()}\n{check(small)}\n{count} descriptors saved; to run them again: python -m tests.fuzz.run --replay {path}"

@@ -134,7 +134,7 @@ def test_shrinking_keeps_what_fails_and_little_else() -> None:
 
 
 def test_a_failing_case_is_saved_small_and_can_be_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def two_stores(case: Case) -> str | None:
+    def two_stores(case: Case, only: str | None = None) -> str | None:
         stores = sum(d.op is isa.STORE for stream in case.streams for d in stream.descriptors)
         return "two of them" if stores >= 2 else None
 
