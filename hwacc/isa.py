@@ -17,6 +17,8 @@ VERSION = 1
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
 ADDRESS_BITS = 40
+MOST_TOKENS = 1 << 15
+"""Tokens of one engine for another that may wait to be taken, in the order of the stream; the hardware counts a few more."""
 LOAD_DIMS = 4
 STORE_DIMS = 3
 

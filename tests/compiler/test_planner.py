@@ -334,6 +334,14 @@ def test_a_reduction_that_could_overflow_is_refused() -> None:
         plan(ContractionSpec.gemm(1, 1, 131_072), ArrayConfig())
 
 
+def test_a_product_of_too_many_panels_is_refused_before_it_is_planned() -> None:
+    remedy = "divide it, or give the array larger buffers"
+    with refused(f"a 99999999×1×1 product takes at least 390625 panels on this array; at most 65536 are supported: {remedy}"):
+        plan(ContractionSpec.gemm(99_999_999, 1, 1), TINY)
+    with refused(f"a 1×65536×20000 product takes at least 160000 panels on this array; at most 65536 are supported: {remedy}"):
+        plan(ContractionSpec.gemm(1, 20_000, 65_536), TINY)
+
+
 def test_impossible_contractions_are_refused_in_words() -> None:
     with refused("channels of a contraction must be at least 1, not 0"):
         ContractionSpec.gemm(1, 1, 0)

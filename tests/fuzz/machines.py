@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc import isa
+from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.driver.submission import Submission
 from hwacc.errors import DeviceError, HwaccError, SubmissionError
@@ -21,6 +22,8 @@ MOST_CYCLES = 4_000_000
 """Of a submission, held by the device: far more than any random stream takes."""
 HANG_CYCLES = 2 * MOST_CYCLES
 """Without an answer after as many the device hangs, and the driver raises."""
+
+UNBALANCED = "the causes of its cycle account do not sum to its cycles"
 
 Ending = tuple[isa.Status, int]
 """How a submission ended, and at which descriptor."""
@@ -62,15 +65,18 @@ def open_sim(case: Case) -> Device:
 def ending(device: Device, stream: Stream, contents: Sequence[NDArray[np.uint8]]) -> tuple[Ending, str]:
     """Runs ``stream`` unverified on new buffers: how it ends, and the driver's words for that.
 
-    Raises :class:`hwacc.errors.DeviceTimeoutError` if the device hangs.
+    Raises :class:`hwacc.errors.DeviceTimeoutError` if the device hangs, :class:`DeviceError` if its cycle account is wrong.
     """
     buffers = [device.place(content) for content in contents]
     try:
         submission = device.submit(stream, buffers, verify=False)
         try:
-            return (submission.wait(max_cycles=HANG_CYCLES).status, 0), ""
+            found: tuple[Ending, str] = (submission.wait(max_cycles=HANG_CYCLES).status, 0), ""
         except SubmissionError as error:
-            return (isa.Status(error.status), error.descriptor), str(error)
+            found = (isa.Status(error.status), error.descriptor), str(error)
+        if not _balanced(device, submission):
+            raise DeviceError(UNBALANCED)
+        return found
     finally:
         for buffer in buffers:
             buffer.free()
@@ -102,10 +108,19 @@ def _run(case: Case, device: Device) -> tuple[str | None, NDArray[np.uint8]]:
         return f"{device.name} on a valid stream: {error}", memory
     for stream in case.streams:
         reference.execute(stream.relocated([buffer.address for buffer in buffers]))
+    if not all(_balanced(device, submission) for submission in submissions):
+        return f"{device.name}: {UNBALANCED}", memory
     found = memory.copy()
     for first, size in _driver_bytes(device, submissions):
         found[first : first + size] = expected[first : first + size] = 0
     return _difference("reference", expected, device.name, found), found
+
+
+def _balanced(device: Device, submission: Submission) -> bool:
+    """Whether the causes of the submission's cycle account, as its record has them, sum to its cycles."""
+    record = device.transport.read_memory(submission.record.address, isa.COMPLETION_BYTES)
+    completion = Completion.from_bytes(record)
+    return completion is None or sum(completion.account.values()) == completion.cycles
 
 
 def _driver_bytes(device: Device, submissions: Sequence[Submission]) -> list[tuple[int, int]]:
