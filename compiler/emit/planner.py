@@ -35,6 +35,8 @@ OPERATIONS_LIMIT = 12_000
 DESCRIPTOR_PRICE = 0.25
 """Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
+MOST_PANELS = 1 << 16
+"""Of a product: with more the planner, the verifier and the stream would take hours and gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
 
     Raises :class:`ModelError` for what the hardware cannot hold, or a dataflow that it does not have.
     """
-    _check(spec, config)
+    check_sizes(spec, config)
     if dataflow is not None and dataflow not in config.available_dataflows:
         raise ModelError(f"the array was built for {config.dataflows} only; it cannot compute {dataflow.words}")
     best = _search(spec, config, config.available_dataflows if dataflow is None else (dataflow,))
@@ -76,13 +78,27 @@ def _price(schedule: Schedule) -> float:
     return schedule.cycles + DESCRIPTOR_PRICE * len(schedule.operations)
 
 
-def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
+def check_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
+    """Raises :class:`ModelError` for a product that is too large, in one dimension or as a whole; quick, before any planning."""
     if spec.k > config.max_k:
         raise ModelError(f"a reduction of {spec.k} products can overflow int32; at most {config.max_k} are supported")
     rows = {"input": spec.width * spec.channels, "weights": max(spec.n, spec.k), "output": spec.n * spec.element_bytes}
     for name, size in rows.items():
         if size >= STRIDE_LIMIT:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
+    least = _least_panels(spec, config)
+    if least > MOST_PANELS:
+        raise ModelError(
+            f"a {spec.m}×{spec.k}×{spec.n} product takes at least {least} panels on this array; at most {MOST_PANELS} are supported: "
+            "divide it, or give the array larger buffers"
+        )
+
+
+def _least_panels(spec: ContractionSpec, config: ArrayConfig) -> int:
+    """Panels that the accumulator and the operand buffers force, however the product is cut."""
+    results = spec.m * -(-spec.n // config.cols)
+    operand = max(spec.m, spec.n) * spec.k
+    return max(-(-results // config.acc_words), -(-operand // config.operand_bytes))
 
 
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:

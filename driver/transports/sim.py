@@ -44,7 +44,8 @@ def open_sim(
     """Builds (or takes from the cache) and starts a simulated device.
 
     ``memory_latency`` counts cycles, each way; ``error_range`` is the start and length of addresses that answer with a
-    bus error. Raises :class:`MissingToolError` where a package or a compiler is missing.
+    bus error. Raises :class:`MissingToolError` where a package or a compiler is missing, :class:`DeviceError` for more memory than
+    the machine has.
     """
     problem = missing()
     if problem is not None:
@@ -61,7 +62,10 @@ def open_sim(
         error_bytes=error_range[1],
         stalls=stalls or Stalls(),
     )
-    return SimTransport(Simulator(config, memory, trace=trace, progress=progress))
+    try:
+        return SimTransport(Simulator(config, memory, trace=trace, progress=progress))
+    except MemoryError:
+        raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
 
 class SimTransport:

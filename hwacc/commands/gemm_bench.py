@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
+from hwacc.compiler.emit.planner import check_sizes
 from hwacc.config import ArrayConfig
 from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
@@ -70,6 +71,8 @@ def measure(
     ``out`` is a key of :data:`OUTPUTS`. A waveform holds all of them, on one device. ``report`` hears of the steps of a build,
     ``report_shape`` (or else ``report``) of each product.
     """
+    for m, k, n in shapes:  # said before a build that takes a minute
+        check_sizes(gemm_spec(m, k, n, OUTPUTS[out]), config)
     memory = _memory(shapes, out)
     groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]
     for group in groups:
