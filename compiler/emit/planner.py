@@ -32,7 +32,7 @@ Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, ends, last_split, last_steps, cornered, sizes, ramped)
 OPERATIONS_LIMIT = 12_000
 """Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 0.25
+DESCRIPTOR_PRICE = 1
 """Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
 MOST_PANELS = 1 << 16

@@ -60,7 +60,8 @@ def survey(
         rows = [{**point.to_dict(), **{goal.name: goal.reached(point) for goal in GOALS}} for point in points]
         answer_json({**setup.to_dict(), "seed": seed, "results": rows})
     else:
-        _show(points[:worst])
+        if worst:
+            _show(points[:worst])
         for goal in GOALS:
             reached = sum(goal.reached(point) for point in points)
             say(f"{goal.share:g} × limit + {goal.more} cycles: {reached} of {count} ({percent(reached, count)})")

@@ -133,6 +133,15 @@ def test_random_gemms(seed: int, dataflow: Dataflow | None) -> None:
     check(plan(gemm_spec(m, k, n, "int8" if seed % 2 else "int32"), config, dataflow), rng)
 
 
+ENDS: list[dict[str, Any]] = [
+    {},
+    {"first_steps": (16, 32), "last_rows": (4, 1)},
+    {"first_steps": (16, 16, 16), "first_panels": 3, "west_first": True, "last_rows": (3,), "last_columns": (4,)},
+    {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True},
+]
+"""What a search may change at the beginning and at the end of a blocking."""
+
+
 @pytest.mark.parametrize("layouts", TRANSPOSES)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_transposed_operands_on_every_array(config: ArrayConfig, layouts: dict[str, str]) -> None:
@@ -145,29 +154,28 @@ def test_transposed_operands_on_every_array(config: ArrayConfig, layouts: dict[s
 
 @pytest.mark.parametrize("layouts", TRANSPOSES)
 @pytest.mark.parametrize("dataflow", Dataflow)
-@pytest.mark.parametrize(("first_steps", "last_rows"), [((), ()), ((16, 32), (16, 4)), ((16, 16, 16), (16, 16))])
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize(("rows", "steps"), list(product((16, 43), (16, 37, 63))))
 def test_every_way_of_cutting_transposed_operands_gives_the_same_result(
-    rows: int, steps: int, first_steps: tuple[int, ...], last_rows: tuple[int, ...], dataflow: Dataflow, layouts: dict[str, str]
+    rows: int, steps: int, ends: dict[str, Any], dataflow: Dataflow, layouts: dict[str, str]
 ) -> None:
     config = ArrayConfig(rows=4, cols=4, bus_bytes=16, spm_bytes=8192, acc_bytes=4096, channels=64)
     spec = ContractionSpec.gemm(61, 23, 70, **layouts, has_bias=True)  # type: ignore[arg-type]
-    blocking = Blocking(cuts(spec.m, rows, (1, 2)), cuts(spec.n, 9), cuts(spec.k, steps), True, dataflow, first_steps, last_rows)
+    blocking = Blocking(cuts(spec.m, rows, (1, 2)), cuts(spec.n, 9), cuts(spec.k, steps), True, dataflow, **ends)
     schedule = PanelScheduler(spec, config).build(blocking)
     check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("layout", ["nk", "kn"])
 @pytest.mark.parametrize("dataflow", Dataflow)
-@pytest.mark.parametrize(("first_steps", "last_rows"), [((), ()), ((16, 32), (4, 1)), ((16, 16, 16), (3,))])
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize(("rows", "columns", "steps", "rows_inner"), list(product((4, 11), (4, 9), (16, 37, 63), (True, False))))
 def test_every_way_of_cutting_gives_the_same_result(
     rows: int,
     columns: int,
     steps: int,
     rows_inner: bool,
-    first_steps: tuple[int, ...],
-    last_rows: tuple[int, ...],
+    ends: dict[str, Any],
     dataflow: Dataflow,
     layout: str,
 ) -> None:
@@ -178,7 +186,7 @@ def test_every_way_of_cutting_gives_the_same_result(
         output="int8", per_channel=True, pad_value=-5, weights_layout=layout,
     )  # fmt: skip
     ranges = cuts(spec.m, rows, (1, 2)), cuts(spec.n, columns), cuts(spec.k, steps)
-    blocking = Blocking(*ranges, rows_inner, dataflow, first_steps, last_rows)
+    blocking = Blocking(*ranges, rows_inner, dataflow, **ends)
     schedule = PanelScheduler(spec, config).build(blocking)
     check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
 
