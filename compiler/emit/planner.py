@@ -24,13 +24,13 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-CANDIDATES = 12
+CANDIDATES = 24
 """Blockings of which a schedule is built."""
-REFINED = 3
+REFINED = 4
 """Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, ends, last_split, last_steps, cornered, sizes, ramped)
-OPERATIONS_LIMIT = 12_000
+OPERATIONS_LIMIT = 60_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
 """Cycles, beside those in which the bus brings it."""
@@ -133,8 +133,12 @@ class _Trials:
         return self.prices[blocking]
 
     def best(self, count: int) -> list[Blocking]:
-        """The cheapest blockings."""
-        return sorted(self.prices, key=self.prices.__getitem__)[:count]
+        """The cheapest blockings of different kinds: by dataflow, and by the dimensions that are cut."""
+        kinds: dict[tuple[object, ...], Blocking] = {}
+        for blocking in sorted(self.prices, key=self.prices.__getitem__):
+            ranges = blocking.rows, blocking.columns, blocking.steps
+            kinds.setdefault((blocking.dataflow, *(len(cut) > 1 for cut in ranges)), blocking)
+        return list(kinds.values())[:count]
 
     def descend(self, blocking: Blocking, limit: int) -> None:
         """Makes the change that helps most among those of a kind, kind after kind, until none helps or so many operations were built."""
