@@ -38,8 +38,8 @@ class Blocking:
     first_steps, first_panels
         Lengths into which the first COMPUTE of each of the first panels is split along k: each part starts as soon as its share is
         loaded. They count as far as they fit; what is left is one more part.
-    west_first
-        A panel that lacks both operands gets the west one as a whole and then the parts of the other: fewer LOADs, for a later start.
+    west_parts, north_parts
+        How many of these parts a LOAD of the operand brings, where a panel lacks both: fewer and longer runs, for a later start.
     last_steps
         The same for the last panel, if that is not the first one.
     last_rows, last_columns
@@ -57,7 +57,8 @@ class Blocking:
     last_rows: tuple[int, ...] = ()
     last_columns: tuple[int, ...] = ()
     first_panels: int = 1
-    west_first: bool = False
+    west_parts: int = 1
+    north_parts: int = 1
     corner: bool = False
 
     def panels(self) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,13 @@ from hwacc.compiler.emit.blocking import Blocking, cuts, step_grain
 from hwacc.compiler.emit.panels import Range
 from hwacc.config import ArrayConfig
 
+WHOLE = 1 << 16
+"""More parts than any panel has."""
+PARTS_AT_ONCE = ((1, 1), (4, 1), (WHOLE, 1), (1, 4), (1, WHOLE))
+"""Parts of the west and of the north operand that are loaded at once."""
+MOST_PARTS = 512
+"""Of a product that is split everywhere: each is an operation to build."""
+
 
 def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose first COMPUTE, or those of the first panels, are split along k: into equal parts, or into ever longer ones.
@@ -23,7 +30,7 @@ def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """
     grain, total = step_grain(config), blocking.steps[0][1]
     splits = [*_equal(total, grain), *(_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total)]
-    counts = _numbers(blocking, (1, 3, 6))
+    counts = _numbers(blocking, (1, 3, 6, len(blocking.rows) * len(blocking.columns)))
     yield from (replace(blocking, first_steps=split, first_panels=panels) for split, panels in product(splits, counts))
     yield replace(blocking, first_steps=(), first_panels=1)
 
@@ -32,7 +39,24 @@ def more_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations that split other numbers of panels along k: until enough operands for the next one are there in time."""
     if blocking.first_steps:
         counts = _numbers(blocking, (1, 2, 3, 4, 6, len(blocking.rows) * len(blocking.columns)))
-        yield from (replace(blocking, first_panels=panels, west_first=first) for panels, first in product(counts, (False, True)))
+        yield from (replace(blocking, first_panels=panels) for panels in counts)
+
+
+def larger_loads(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations that bring one operand or the other in larger parts than it is used in."""
+    if blocking.first_steps:
+        yield from (replace(blocking, west_parts=west, north_parts=north) for west, north in PARTS_AT_ONCE)
+
+
+def streamed(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations with all of k in a panel, and every panel in equal parts: COMPUTE follows LOAD closely, and descriptors are few."""
+    grain, total = step_grain(config), blocking.steps[-1][1]
+    panels = len(blocking.rows) * len(blocking.columns)
+    for size, (west, north) in product((1, 2, 4, 8), PARTS_AT_ONCE):
+        parts = (grain * size,) * (total // (grain * size))
+        if 0 < panels * len(parts) <= MOST_PARTS:
+            steps = ((0, total),)
+            yield replace(blocking, steps=steps, first_steps=parts, first_panels=panels, west_parts=west, north_parts=north)
 
 
 def _numbers(blocking: Blocking, wanted: Iterable[int]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import product
+from typing import Any
 
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
@@ -62,6 +63,8 @@ class _Run:
         self.blocking = blocking
         self.schedule = Schedule(shared.config)
         self.idle = cost.idle_cycles(blocking.dataflow, shared.config)
+        self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
+        self.computed: tuple[Any, ...] = (0,)
         self._divide_buffers()
         last = len(blocking.rows) * len(blocking.columns) - 1
         for number, (row, column) in enumerate(blocking.panels()):
@@ -123,13 +126,16 @@ class _Run:
         blocking = self.blocking
         rows, columns, steps = blocking.rows[row], blocking.columns[column], blocking.steps[step]
         west, north = self.west.place((row, step)), self.north.place((column, step))
+        length, brings = part[1] - part[0], min(west.filled, north.filled) < part[1]
+        both = max(west.filled, north.filled) < part[1]
         if west.filled < part[1]:
-            span = (part[0], steps[1]) if blocking.west_first and north.filled < part[1] else part
-            self._load(west, Target.WEST, self.shared.west(rows, steps, span))
+            span = _span(west, steps, part, blocking.west_parts if both else 1)
+            self._load(west, Target.WEST, self.shared.west(rows, steps, span), (row, span[1] - span[0]))
             west.filled = span[1]
         if north.filled < part[1]:
-            self._load(north, Target.NORTH, self.shared.north(columns, steps, part))
-            north.filled = part[1]
+            span = _span(north, steps, part, blocking.north_parts if both else 1)
+            self._load(north, Target.NORTH, self.shared.north(columns, steps, span), (column, span[1] - span[0]))
+            north.filled = span[1]
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
         if bias is not None:
@@ -137,8 +143,11 @@ class _Run:
             after.append(bias.loaded)
         places = west.place, north.place, result.place, bias.place if bias else None
         values = partial(self._compute_values, places, (rows, columns, steps), part, some)
-        cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], part[1] - part[0], blocking.dataflow)
-        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after)
+        cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], length, blocking.dataflow)
+        kind = row, column, some, brings
+        joins = part[0] > 0 and self.computed[:-1] == kind and self.computed[-1] >= length
+        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after, joins=joins)
+        self.computed = *kind, length
         west.reader = north.reader = number
         return number
 
@@ -167,12 +176,15 @@ class _Run:
         if held.loaded is None:
             self._load(held, target, loads(*ranges))
 
-    def _load(self, held: Held, target: Target, loads: Loads) -> None:
-        """LOADs to the place of a unit, once nobody reads what was there."""
-        slot = self.shared.slots[_BUFFER[target]]
+    def _load(self, held: Held, target: Target, loads: Loads, part: tuple[int, ...] = ()) -> None:
+        """LOADs to the place of a unit, once nobody reads what was there: one more ``part``, if the LOAD before brought one like it."""
+        slot, kind = self.shared.slots[_BUFFER[target]], (target, *part)
+        follows = held.loaded is not None or held.before is None  # it waits for nothing
+        joins = len(loads) == 1 and follows and self.loaded == kind
         for fields, cycles in loads:
             values = partial(self._load_values, held.place, target, fields)
-            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=(held.before,))
+            held.loaded = self.schedule.add(isa.LOAD, values, cycles=cycles, slot=slot, after=(held.before,), joins=joins)
+        self.loaded = kind if part else ()
 
     def _load_values(self, place: int, target: Target, fields: dict[str, int]) -> dict[str, int]:
         """Fields of a LOAD to a place, counted in words where the buffer is not an operand's."""
@@ -200,6 +212,11 @@ class _Run:
 
 
 _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "bias", Target.PARAMETERS: "parameters"}
+
+
+def _span(held: Held, steps: Range, part: Range, parts: int) -> Range:
+    """Steps of k that are loaded at once to provide ``part`` of ``steps``: so many ``parts`` like it, as far as they are not there yet."""
+    return max(part[0], held.filled), min(steps[1], part[0] + parts * (part[1] - part[0]))
 
 
 def operand_fields(side: str, place: int, k_contiguous: bool, lanes: tuple[Range, Range], steps: tuple[Range, Range]) -> dict[str, int]:

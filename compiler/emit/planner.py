@@ -15,7 +15,7 @@ from math import inf
 
 from hwacc import isa
 from hwacc.compiler.emit.blocking import Blocking, ranked
-from hwacc.compiler.emit.moves import cornered, ends, first_split, last_split, last_steps, more_split, ramped, sizes
+from hwacc.compiler.emit.moves import cornered, ends, first_split, larger_loads, last_split, last_steps, more_split, ramped, sizes, streamed
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -29,7 +29,7 @@ CANDIDATES = 24
 REFINED = 4
 """Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-MOVES: tuple[Move, ...] = (first_split, more_split, ends, last_split, last_steps, cornered, sizes, ramped)
+MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
 OPERATIONS_LIMIT = 60_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
@@ -75,7 +75,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
 
 def _price(schedule: Schedule) -> float:
     """Cycles, and something for each descriptor: of two schedules that end together the simpler one is safer."""
-    return schedule.cycles + DESCRIPTOR_PRICE * len(schedule.operations)
+    return schedule.cycles + DESCRIPTOR_PRICE * schedule.descriptors
 
 
 def check_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
@@ -106,6 +106,9 @@ def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Da
     tried = _Trials(PanelScheduler(spec, config))
     for blocking in ranked(spec, config, CANDIDATES, dataflows):
         tried.price(blocking)
+    for blocking in tried.best(REFINED):
+        for changed in streamed(blocking, config):
+            tried.price(changed)
     for number, blocking in enumerate(tried.best(REFINED), 1):
         tried.descend(blocking, OPERATIONS_LIMIT * number // REFINED)
     return tried.found
@@ -137,7 +140,7 @@ class _Trials:
         kinds: dict[tuple[object, ...], Blocking] = {}
         for blocking in sorted(self.prices, key=self.prices.__getitem__):
             ranges = blocking.rows, blocking.columns, blocking.steps
-            kinds.setdefault((blocking.dataflow, *(len(cut) > 1 for cut in ranges)), blocking)
+            kinds.setdefault((blocking.dataflow, bool(blocking.first_steps), *(len(cut) > 1 for cut in ranges)), blocking)
         return list(kinds.values())[:count]
 
     def descend(self, blocking: Blocking, limit: int) -> None:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 
 from hwacc import isa
 from hwacc.compiler.emit import cost
+from hwacc.compiler.emit.folding import folded
 from hwacc.config import ArrayConfig
 from hwacc.isa import Engine
 
@@ -40,6 +43,7 @@ class Schedule:
     def __init__(self, config: ArrayConfig) -> None:
         self.config = config
         self.operations: list[Operation] = []
+        self.descriptors = 0
         self._free = dict.fromkeys((Engine.LOAD, Engine.COMPUTE, Engine.STORE), cost.START)
         self._fetch = cost.fetch_cycles(config)
         self._at_once = cost.FETCHED_FIRST // self._fetch
@@ -51,11 +55,19 @@ class Schedule:
         return max(self._free.values()) + cost.END
 
     def add(
-        self, op: isa.Op, values: Values, *, cycles: int, idle: int = 0, slot: int | None = None, after: Iterable[int | None] = ()
+        self,
+        op: isa.Op,
+        values: Values,
+        *,
+        cycles: int,
+        idle: int = 0,
+        slot: int | None = None,
+        after: Iterable[int | None] = (),
+        joins: bool = False,
     ) -> int:
         """Appends an operation that needs the operations ``after``, and ``idle`` cycles more if its engine had to wait.
 
-        Returns its number.
+        ``joins``: it is one more part of the descriptor before it of its engine, and costs none. Returns its number.
         """
         engine, operations, needed = op.engine, self.operations, []
         start = self._free[engine]
@@ -66,19 +78,24 @@ class Schedule:
                 start = max(start, producer.end + self._settle[producer.op.engine, engine])
         end = start + cycles + (idle if start > self._free[engine] else 0)
         self._free[engine] = end
-        if len(operations) >= self._at_once:
-            self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
+        if not joins:
+            if self.descriptors >= self._at_once:
+                self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
+            self.descriptors += 1
         operations.append(Operation(op, values, slot, needed, start, end))
         return len(operations) - 1
 
     def finished(self) -> list[tuple[isa.Descriptor, int | None]]:
-        """Descriptors with tokens, and their slots, in the order of the stream."""
-        tokens = self._tokens()
-        order = sorted(range(len(self.operations)), key=lambda number: (self.operations[number].start, number))
-        return [
-            (isa.describe(operation.op, **operation.values(), **tokens[number]), operation.slot)
-            for number, operation in ((number, self.operations[number]) for number in order)
-        ]
+        """Descriptors with tokens, and their slots, in the order of the stream: parts of one are at the place of the first."""
+        operations, tokens, found = self.operations, self._tokens(), []
+        for op in (isa.LOAD, isa.COMPUTE, isa.STORE):
+            numbers = [number for number, operation in enumerate(operations) if operation.op is op]
+            fields = ({**operations[number].values(), **tokens[number]} for number in numbers)
+            firsts = iter(numbers)
+            for count, whole in folded(op, fields):
+                first, *_ = islice(firsts, count)
+                found.append((operations[first].start, first, isa.describe(op, **whole)))
+        return [(descriptor, operations[first].slot) for _, first, descriptor in sorted(found, key=itemgetter(0, 1))]
 
     def _tokens(self) -> list[dict[str, int]]:
         """Token fields of each operation.

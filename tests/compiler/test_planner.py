@@ -136,8 +136,9 @@ def test_random_gemms(seed: int, dataflow: Dataflow | None) -> None:
 ENDS: list[dict[str, Any]] = [
     {},
     {"first_steps": (16, 32), "last_rows": (4, 1)},
-    {"first_steps": (16, 16, 16), "first_panels": 3, "west_first": True, "last_rows": (3,), "last_columns": (4,)},
+    {"first_steps": (16, 16, 16), "first_panels": 3, "west_parts": 2, "last_rows": (3,), "last_columns": (4,)},
     {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True},
+    {"first_steps": (8,) * 8, "first_panels": 99, "north_parts": 3},
 ]
 """What a search may change at the beginning and at the end of a blocking."""
 

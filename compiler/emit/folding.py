@@ -1,0 +1,78 @@
+"""Descriptors that work part by part: LOADs, or COMPUTEs, that follow one another as one of them.
+
+What is to follow closely on what comes before it comes in small parts, and each part alone would cost a
+descriptor. :mod:`hwacc.parts` says which descriptors a descriptor of parts stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from hwacc import isa
+from hwacc.isa import Addend
+
+Fields = Mapping[str, int]
+WAITS, SIGNALS = (tuple(field.name for field in isa.HEADER if field.name.startswith(kind)) for kind in ("wait_", "signal_"))
+PLACES = {isa.LOAD: ("address", "local"), isa.COMPUTE: ("west", "north")}
+"""Fields that change from part to part by the same amount."""
+CHANGED = {*WAITS, *SIGNALS, "k", "addend"}
+
+
+def folded(op: isa.Op, descriptors: Iterable[Fields]) -> list[tuple[int, dict[str, int]]]:
+    """The fields of an engine's descriptors of a kind, as many as possible in one; with each, how many it stands for."""
+    groups: list[list[Fields]] = []
+    for fields in descriptors:
+        if groups and op in PLACES and _continues(op, groups[-1], fields):
+            groups[-1].append(fields)
+        else:
+            groups.append([fields])
+    return [(len(group), _whole(op, group)) for group in groups]
+
+
+def _continues(op: isa.Op, group: Sequence[Fields], fields: Fields) -> bool:
+    """Whether ``fields`` are one more part of what a ``group`` of descriptors begins."""
+    step = _step(op, group[-1], fields)
+    if min(step) < 0 or (len(group) > 1 and step != _step(op, *group[-2:])) or _kept(op, fields) != _kept(op, group[0]):
+        return False
+    return _next_load(group[0], fields) if op is isa.LOAD else _next_compute(group[0], group[-1], fields)
+
+
+def _next_load(first: Fields, fields: Fields) -> bool:
+    """Only the first part waits, each one signals the same; loop 4 is not in use."""
+    signals = [fields.get(name, 0) for name in SIGNALS]
+    free = first.get("count4", 1) == 1 and not first.get("bounded", 0)
+    return free and not _any(fields, WAITS) and any(signals) and signals == [first.get(name, 0) for name in SIGNALS]
+
+
+def _next_compute(first: Fields, last: Fields, fields: Fields) -> bool:
+    """Each part is of the same length, at most the last one shorter; each waits for LOAD, if one does; only the last one signals."""
+    same = fields.get("wait_load", 0) == first.get("wait_load", 0) and last["k"] == first["k"] >= fields["k"]
+    adds = fields.get("addend") == Addend.ACCUMULATE
+    return same and adds and not _any(fields, [name for name in WAITS if name != "wait_load"]) and not _any(last, SIGNALS)
+
+
+def _whole(op: isa.Op, group: Sequence[Fields]) -> dict[str, int]:
+    """One descriptor for a ``group``."""
+    first, last = group[0], group[-1]
+    if len(group) == 1:
+        return dict(first)
+    step = _step(op, *group[:2])
+    if op is isa.LOAD:
+        return {**first, "count4": len(group), "stride4": step[0], "local_stride4": step[1], "signal_each": 1}
+    signals = {name: last.get(name, 0) for name in SIGNALS}
+    k = sum(fields["k"] for fields in group)
+    return {**first, **signals, "k": k, "k_step": first["k"], "west_step": step[0], "north_step": step[1]}
+
+
+def _step(op: isa.Op, before: Fields, after: Fields) -> tuple[int, int]:
+    first, second = (after.get(name, 0) - before.get(name, 0) for name in PLACES[op])
+    return first, second
+
+
+def _kept(op: isa.Op, fields: Fields) -> dict[str, int]:
+    """What is the same in all parts."""
+    return {name: value for name, value in fields.items() if value and name not in CHANGED and name not in PLACES[op]}
+
+
+def _any(fields: Fields, names: Iterable[str]) -> bool:
+    return any(fields.get(name, 0) for name in names)
