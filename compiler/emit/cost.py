@@ -22,6 +22,9 @@ FETCHED_FIRST = 36
 END = MEMORY_LATENCY + 8
 """From the last STORE's last beat until the completion record is on the bus."""
 
+DESCRIPTOR_PRICE = 1
+"""Cycles that a descriptor counts for in a choice, beside those in which the bus brings it: of two plans the simpler one is safer."""
+
 
 def fetch_cycles(config: ArrayConfig) -> int:
     """Cycles in which the memory delivers a descriptor and nothing else."""

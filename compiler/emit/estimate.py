@@ -53,7 +53,8 @@ class Estimate:
         west_all = self.west * (self.spec.m / self.rows) * (self.spec.k / self.steps)
         north_all = self.north * (self.spec.n / self.columns) * (self.spec.k / self.steps)
         reading = west_all * west_again + north_all * north_again
-        reading = reading + cost.fetch_cycles(config) * (computes + panel_count + west_units * west_again + north_units * north_again)
+        descriptors = computes + panel_count + west_units * west_again + north_units * north_again
+        reading = reading + cost.fetch_cycles(config) * descriptors
 
         computing = self._feeding(dataflow)
         writing = self.store * panel_count
@@ -63,7 +64,7 @@ class Estimate:
         first = (self.west + self.north) * np.minimum(1.0, config.rows / self.steps)
         one = computing / computes
         one = np.where(computes == 1, one / 2, one)  # the first one will be split, and most of the parts begin before all is read
-        cycles = np.maximum(reading + one, first + np.maximum(computing, writing)) + alone + self.last
+        cycles = np.maximum(reading + one, first + np.maximum(computing, writing)) + alone + self.last + cost.DESCRIPTOR_PRICE * descriptors
         return np.asarray(np.where(self.fits, cycles, np.inf))
 
     def _feeding(self, dataflow: Dataflow) -> Table:

@@ -13,16 +13,16 @@ from hwacc.isa import Addend
 
 Fields = Mapping[str, int]
 WAITS, SIGNALS = (tuple(field.name for field in isa.HEADER if field.name.startswith(kind)) for kind in ("wait_", "signal_"))
-PLACES = {isa.LOAD: ("address", "local"), isa.COMPUTE: ("west", "north")}
+PLACES = {isa.LOAD.name: ("address", "local"), isa.COMPUTE.name: ("west", "north")}
 """Fields that change from part to part by the same amount."""
-CHANGED = {*WAITS, *SIGNALS, "k", "addend"}
+CHANGED = {name: {*places, *WAITS, *SIGNALS, "k", "addend"} for name, places in PLACES.items()}
 
 
 def folded(op: isa.Op, descriptors: Iterable[Fields]) -> list[tuple[int, dict[str, int]]]:
     """The fields of an engine's descriptors of a kind, as many as possible in one; with each, how many it stands for."""
     groups: list[list[Fields]] = []
     for fields in descriptors:
-        if groups and op in PLACES and _continues(op, groups[-1], fields):
+        if groups and op.name in PLACES and _continues(op, groups[-1], fields):
             groups[-1].append(fields)
         else:
             groups.append([fields])
@@ -65,13 +65,14 @@ def _whole(op: isa.Op, group: Sequence[Fields]) -> dict[str, int]:
 
 
 def _step(op: isa.Op, before: Fields, after: Fields) -> tuple[int, int]:
-    first, second = (after.get(name, 0) - before.get(name, 0) for name in PLACES[op])
+    first, second = (after.get(name, 0) - before.get(name, 0) for name in PLACES[op.name])
     return first, second
 
 
 def _kept(op: isa.Op, fields: Fields) -> dict[str, int]:
     """What is the same in all parts."""
-    return {name: value for name, value in fields.items() if value and name not in CHANGED and name not in PLACES[op]}
+    changed = CHANGED[op.name]
+    return {name: value for name, value in fields.items() if value and name not in changed}
 
 
 def _any(fields: Fields, names: Iterable[str]) -> bool:

@@ -144,7 +144,9 @@ class _Run:
         places = west.place, north.place, result.place, bias.place if bias else None
         values = partial(self._compute_values, places, (rows, columns, steps), part, some)
         cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], length, blocking.dataflow)
-        kind = row, column, some, brings
+        # A unit that is to make room is released by the COMPUTE that reads it last, so the descriptor ends there.
+        units = (None if self.west.stays else step, None if self.north.stays else step)
+        kind = row, column, some, brings, units
         joins = part[0] > 0 and self.computed[:-1] == kind and self.computed[-1] >= length
         number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after, joins=joins)
         self.computed = *kind, length

@@ -14,6 +14,7 @@ from itertools import cycle
 from math import inf
 
 from hwacc import isa
+from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.blocking import Blocking, ranked
 from hwacc.compiler.emit.moves import cornered, ends, first_split, larger_loads, last_split, last_steps, more_split, ramped, sizes, streamed
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
@@ -27,13 +28,11 @@ from hwacc.stream import Stream
 CANDIDATES = 24
 """Blockings of which a schedule is built."""
 REFINED = 4
-"""Of these, the ones that are changed as long as that helps."""
+"""Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
-OPERATIONS_LIMIT = 60_000
-"""Operations built in the search, so that huge products do not take minutes."""
-DESCRIPTOR_PRICE = 1
-"""Cycles, beside those in which the bus brings it."""
+OPERATIONS_LIMIT = 30_000
+"""Operations built in the search, twice, so that huge products do not take minutes."""
 STRIDE_LIMIT = 2**31
 MOST_PANELS = 1 << 16
 """Of a product: with more the planner, the verifier and the stream would take hours and gigabytes."""
@@ -75,7 +74,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
 
 def _price(schedule: Schedule) -> float:
     """Cycles, and something for each descriptor: of two schedules that end together the simpler one is safer."""
-    return schedule.cycles + DESCRIPTOR_PRICE * schedule.descriptors
+    return schedule.cycles + cost.DESCRIPTOR_PRICE * schedule.descriptors
 
 
 def check_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
@@ -102,15 +101,15 @@ def _least_panels(spec: ContractionSpec, config: ArrayConfig) -> int:
 
 
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
-    """The best schedule found; None if nothing fits. The best regular blockings, each changed as long as that helps."""
+    """The best schedule found; None if nothing fits. The best regular blockings of each kind, each changed as long as that helps."""
     tried = _Trials(PanelScheduler(spec, config))
     for blocking in ranked(spec, config, CANDIDATES, dataflows):
-        tried.price(blocking)
+        if tried.found is None or tried.operations < OPERATIONS_LIMIT // 3:
+            tried.price(blocking)
     for blocking in tried.best(REFINED):
-        for changed in streamed(blocking, config):
-            tried.price(changed)
+        tried.cheapest(blocking, streamed, OPERATIONS_LIMIT * 2 // 3)
     for number, blocking in enumerate(tried.best(REFINED), 1):
-        tried.descend(blocking, OPERATIONS_LIMIT * number // REFINED)
+        tried.descend(blocking, OPERATIONS_LIMIT * (REFINED + number) // REFINED)
     return tried.found
 
 
@@ -143,14 +142,19 @@ class _Trials:
             kinds.setdefault((blocking.dataflow, bool(blocking.first_steps), *(len(cut) > 1 for cut in ranges)), blocking)
         return list(kinds.values())[:count]
 
+    def cheapest(self, blocking: Blocking, move: Move, limit: int) -> Blocking:
+        """Of ``blocking`` and its variations by a ``move``, those that are not built before so many operations were."""
+        best = blocking
+        for changed in move(blocking, self.scheduler.config):
+            if self.operations < limit and self.price(changed) < self.prices[best]:
+                best = changed
+        return best
+
     def descend(self, blocking: Blocking, limit: int) -> None:
         """Makes the change that helps most among those of a kind, kind after kind, until none helps or so many operations were built."""
         since = 0
         for move in cycle(MOVES):
-            best = blocking
-            for changed in move(blocking, self.scheduler.config):
-                if self.operations < limit and self.price(changed) < self.prices[best]:
-                    best = changed
+            best = self.cheapest(blocking, move, limit)
             since = 0 if best is not blocking else since + 1
             blocking = best
             if since == len(MOVES) or self.operations >= limit:

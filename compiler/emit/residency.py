@@ -40,6 +40,11 @@ class Residency:
         self._free = [] if all_fit else [first_word + slot * largest for slot in range(capacity // largest)][::-1]
         self._held: OrderedDict[Unit, Held] = OrderedDict()
 
+    @property
+    def stays(self) -> bool:
+        """Whether no unit ever makes room for another one."""
+        return bool(self._own)
+
     def place(self, unit: Unit) -> Held:
         """Where the unit is or, with ``loaded`` None, where it is to go. It then counts as just used."""
         if unit not in self._held:
