@@ -18,11 +18,14 @@ PLACES = {isa.LOAD.name: ("address", "local"), isa.COMPUTE.name: ("west", "north
 CHANGED = {name: {*places, *WAITS, *SIGNALS, "k", "addend"} for name, places in PLACES.items()}
 
 
-def folded(op: isa.Op, descriptors: Iterable[Fields]) -> list[tuple[int, dict[str, int]]]:
-    """The fields of an engine's descriptors of a kind, as many as possible in one; with each, how many it stands for."""
+def folded(op: isa.Op, descriptors: Iterable[tuple[Fields, bool]]) -> list[tuple[int, dict[str, int]]]:
+    """The fields of an engine's descriptors of a kind, with as many as possible of those in one that are to join the one before.
+
+    With each, how many it stands for.
+    """
     groups: list[list[Fields]] = []
-    for fields in descriptors:
-        if groups and op.name in PLACES and _continues(op, groups[-1], fields):
+    for fields, joins in descriptors:
+        if groups and joins and op.name in PLACES and _continues(op, groups[-1], fields):
             groups[-1].append(fields)
         else:
             groups.append([fields])

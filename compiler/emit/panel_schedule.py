@@ -24,6 +24,9 @@ Loads = list[tuple[dict[str, int], int]]
 Part = tuple[Range, Range]
 """Rows and columns of a part of a panel."""
 
+LOADS_AHEAD = 4
+"""LOADs for later parts of a COMPUTE that may come before it in the stream: their queue has room for them."""
+
 
 class PanelScheduler:
     """Schedules of one contraction; remembers the LOADs of panels, which many blockings share."""
@@ -64,7 +67,7 @@ class _Run:
         self.schedule = Schedule(shared.config)
         self.idle = cost.idle_cycles(blocking.dataflow, shared.config)
         self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
-        self.computed: tuple[Any, ...] = (0,)
+        self.computed: tuple[Any, ...] = (0, 0)
         self._divide_buffers()
         last = len(blocking.rows) * len(blocking.columns) - 1
         for number, (row, column) in enumerate(blocking.panels()):
@@ -146,10 +149,10 @@ class _Run:
         cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], length, blocking.dataflow)
         # A unit that is to make room is released by the COMPUTE that reads it last, so the descriptor ends there.
         units = (None if self.west.stays else step, None if self.north.stays else step)
-        kind = row, column, some, brings, units
-        joins = part[0] > 0 and self.computed[:-1] == kind and self.computed[-1] >= length
+        kind, loads = (row, column, some, brings, units), self.schedule.loads
+        joins = part[0] > 0 and self.computed[:-2] == kind and self.computed[-2] >= length and loads <= self.computed[-1] + LOADS_AHEAD
         number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after, joins=joins)
-        self.computed = *kind, length
+        self.computed = *kind, length, self.computed[-1] if joins else loads
         west.reader = north.reader = number
         return number
 

@@ -10,10 +10,9 @@ also right, whatever the length of the queues.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 
 from hwacc import isa
 from hwacc.compiler.emit import cost
@@ -27,7 +26,11 @@ Values = Callable[[], Mapping[str, int]]
 
 @dataclass(slots=True)
 class Operation:
-    """A descriptor without tokens. ``slot`` is the buffer that its address refers to; ``start`` and ``end`` are cycles."""
+    """A descriptor without tokens, or a part of one.
+
+    ``slot`` is the buffer that its address refers to; ``start`` and ``end`` are cycles. ``joins``: it is one more part of the
+    descriptor before it of its engine.
+    """
 
     op: isa.Op
     values: Values
@@ -35,6 +38,7 @@ class Operation:
     after: list[int]
     start: int
     end: int
+    joins: bool
 
 
 class Schedule:
@@ -44,6 +48,7 @@ class Schedule:
         self.config = config
         self.operations: list[Operation] = []
         self.descriptors = 0
+        self.loads = 0
         self._free = dict.fromkeys((Engine.LOAD, Engine.COMPUTE, Engine.STORE), cost.START)
         self._fetch = cost.fetch_cycles(config)
         self._at_once = cost.FETCHED_FIRST // self._fetch
@@ -82,20 +87,32 @@ class Schedule:
             if self.descriptors >= self._at_once:
                 self._free[Engine.LOAD] += self._fetch  # descriptors come through the same bus
             self.descriptors += 1
-        operations.append(Operation(op, values, slot, needed, start, end))
+            self.loads += op is isa.LOAD
+        operations.append(Operation(op, values, slot, needed, start, end, joins))
         return len(operations) - 1
 
     def finished(self) -> list[tuple[isa.Descriptor, int | None]]:
-        """Descriptors with tokens, and their slots, in the order of the stream: parts of one are at the place of the first."""
-        operations, tokens, found = self.operations, self._tokens(), []
+        """Descriptors with tokens, and their slots, in the order of the stream."""
+        operations, groups = self.operations, self._groups()
+        first_of = {number: numbers[0] for numbers, _ in groups for number in numbers}
+
+        def place(numbers: Sequence[int]) -> tuple[int, int]:
+            """When the first part starts, but after all that the others need."""
+            needed = {first_of[other] for number in numbers for other in operations[number].after}
+            return max(operations[number].start for number in (numbers[0], *needed)), numbers[-1]
+
+        ordered = sorted(groups, key=lambda group: place(group[0]))
+        return [(isa.describe(operations[numbers[0]].op, **fields), operations[numbers[0]].slot) for numbers, fields in ordered]
+
+    def _groups(self) -> list[tuple[list[int], dict[str, int]]]:
+        """Each descriptor's fields, and the operations that are its parts."""
+        operations, tokens, groups = self.operations, self._tokens(), []
         for op in (isa.LOAD, isa.COMPUTE, isa.STORE):
             numbers = [number for number, operation in enumerate(operations) if operation.op is op]
-            fields = ({**operations[number].values(), **tokens[number]} for number in numbers)
-            firsts = iter(numbers)
-            for count, whole in folded(op, fields):
-                first, *_ = islice(firsts, count)
-                found.append((operations[first].start, first, isa.describe(op, **whole)))
-        return [(descriptor, operations[first].slot) for _, first, descriptor in sorted(found, key=itemgetter(0, 1))]
+            left = iter(numbers)
+            parts = [({**operations[number].values(), **tokens[number]}, operations[number].joins) for number in numbers]
+            groups += [(list(islice(left, count)), fields) for count, fields in folded(op, parts)]
+        return groups
 
     def _tokens(self) -> list[dict[str, int]]:
         """Token fields of each operation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import pytest
 
@@ -16,8 +17,8 @@ def load(address: int, local: int, **fields: int) -> dict[str, int]:
     return {"run": 8, "count1": 4, "stride1": 100, "target": Target.NORTH, "address": address, "local": local, **fields}
 
 
-def compute(west: int, north: int, k: int = 16, **fields: int) -> dict[str, int]:
-    values = {"m": 5, "n": 7, "k": k, "west": west, "north": north, "acc": 3, "addend": Addend.ACCUMULATE, "wait_load": 1}
+def compute(west: int, north: int, **fields: int) -> dict[str, int]:
+    values = {"m": 5, "n": 7, "k": 16, "west": west, "north": north, "acc": 3, "addend": Addend.ACCUMULATE, "wait_load": 1}
     return {**values, **fields}
 
 
@@ -25,17 +26,21 @@ STEPS = {"stride4", "local_stride4", "west_step", "north_step"}
 """What has no meaning in a single part."""
 
 
+def joining(descriptors: Iterable[Fields]) -> list[tuple[Fields, bool]]:
+    return [(fields, True) for fields in descriptors]
+
+
 def given(op: isa.Op, descriptors: list[dict[str, int]]) -> list[dict[str, int]]:
     return [dict(isa.describe(op, **fields).values) for fields in descriptors]
 
 
 def expanded(op: isa.Op, descriptors: list[dict[str, int]]) -> list[dict[str, int]]:
-    found = [part for _, fields in folded(op, descriptors) for part in parts(isa.describe(op, **fields))]
+    found = [part for _, fields in folded(op, joining(descriptors)) for part in parts(isa.describe(op, **fields))]
     return [{**part.values, **dict.fromkeys(STEPS & part.values.keys(), 0)} for part in found]
 
 
 def sizes(op: isa.Op, descriptors: list[dict[str, int]]) -> list[int]:
-    return [count for count, _ in folded(op, descriptors)]
+    return [count for count, _ in folded(op, joining(descriptors))]
 
 
 SIGNAL = {"signal_compute": 1}
@@ -44,14 +49,14 @@ COMPUTES = [compute(32 * i, 16 * i, **({"addend": Addend.BIAS, "wait_store": 1} 
 
 
 def test_loads_that_signal_each_are_one() -> None:
-    ((count, fields),) = folded(isa.LOAD, LOADS)
+    ((count, fields),) = folded(isa.LOAD, joining(LOADS))
     assert (count, fields["count4"], fields["stride4"], fields["local_stride4"], fields["signal_each"]) == (5, 5, 64, 16, 1)
     assert expanded(isa.LOAD, LOADS) == given(isa.LOAD, LOADS)
 
 
 def test_computes_along_k_are_one_and_the_last_may_be_shorter() -> None:
-    computes = [*COMPUTES, compute(128, 64, 9, signal_store=1)]
-    ((count, fields),) = folded(isa.COMPUTE, computes)
+    computes = [*COMPUTES, compute(128, 64, k=9, signal_store=1)]
+    ((count, fields),) = folded(isa.COMPUTE, joining(computes))
     assert (count, fields["k"], fields["k_step"], fields["west_step"], fields["north_step"]) == (5, 73, 16, 32, 16)
     assert expanded(isa.COMPUTE, computes) == given(isa.COMPUTE, computes)
 
@@ -97,6 +102,10 @@ def test_after_a_shorter_part_comes_another_descriptor() -> None:
     assert sizes(isa.COMPUTE, [*COMPUTES[:2], {**COMPUTES[2], "k": 3}, COMPUTES[3]]) == [3, 1]
 
 
+def test_only_what_is_to_join_does() -> None:
+    assert [count for count, _ in folded(isa.LOAD, [(fields, i != 2) for i, fields in enumerate(LOADS)])] == [2, 3]
+
+
 def test_stores_stay_apart() -> None:
     assert sizes(isa.STORE, [{"address": 64 * i, "n": 16, "acc": i} for i in range(3)]) == [1, 1, 1]
 
@@ -105,11 +114,11 @@ def test_stores_stay_apart() -> None:
 def test_random_rows_stand_for_what_was_given(seed: int) -> None:
     """Steps from few values, so that some go on and some do not."""
     rng = random.Random(seed)
-    places = [0, 0]
+    places = (0, 0)
     loads: list[dict[str, int]] = []
     computes: list[dict[str, int]] = []
     for _ in range(60):
-        places = [place + rng.choice((16, 16, 16, 32)) for place in places]
+        places = places[0] + rng.choice((16, 16, 16, 32)), places[1] + rng.choice((16, 16, 16, 32))
         loads.append(load(*places, signal_compute=rng.random() < 0.9, wait_compute=rng.random() < 0.1))
         computes.append(compute(*places, k=rng.choice((16, 16, 16, 7)), signal_load=rng.random() < 0.1, addend=rng.choice((1, 1, 1, 0))))
     for op, descriptors in ((isa.LOAD, loads), (isa.COMPUTE, computes)):
@@ -119,4 +128,4 @@ def test_random_rows_stand_for_what_was_given(seed: int) -> None:
 
 def test_the_fields_of_a_single_one_are_its_own() -> None:
     fields: Fields = COMPUTES[0]
-    assert folded(isa.COMPUTE, [fields]) == [(1, dict(fields))]
+    assert folded(isa.COMPUTE, joining([fields])) == [(1, dict(fields))]
