@@ -205,16 +205,18 @@ COMPUTE = Op(
     "COMPUTE",
     0x02,
     Engine.COMPUTE,
-    "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column tile t "
-    "of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is held "
-    "either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of k); lines "
-    "need no alignment. With a `k_step` of s the reduction is done in `ceil(k / s)` parts, as if so many COMPUTEs followed one another: "
-    "part i has `k = min(s, k - i * s)`, its panels begin at `west + i * west_step` and `north + i * north_step`, modulo 2²⁰, and from "
-    "the second on it adds to what the accumulator holds. Every part takes a token of LOAD if the descriptor waits for LOAD; other tokens "
-    "are taken by the first part, and the last one signals. Tokens to LOAD are pushed when the operands have been read, tokens to STORE "
-    "when the last result is in the accumulator. The dataflow changes neither result nor layout, but the cycles, with `w = max(rows, "
-    "cols, 4)`. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, w)`. Weight-stationary: `2 + w + ceil(n / cols) * ceil(k "
-    "/ rows) * max(m, w)`; the accumulator carries the sums, so a result word is written `ceil(k / rows)` times.",
+    "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
+    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
+    "held either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of "
+    "k); lines need no alignment. With a `k_step` of s the reduction is done in `ceil(k / s)` parts, as if so many COMPUTEs followed one "
+    "another: part i has `k = min(s, k - i * s)`, its panels begin at `west + i * west_step` and `north + i * north_step`, modulo 2²⁰, "
+    "and from the second on it adds to what the accumulator holds. Every part takes a token of LOAD if the descriptor waits for LOAD; "
+    "other tokens are taken by the first part, and the last one signals. Tokens to LOAD are pushed when the operands have been read, "
+    "tokens to STORE when the results are in the accumulator, or come sooner than STORE can read them. The dataflow changes neither "
+    "result nor layout, but the cycles, with `w = max(rows, cols, 4)`. Output-stationary: `ceil(m / rows) * ceil(n / cols) * max(k, w)`. "
+    "Weight-stationary: `ceil(n / cols) * ceil(k / rows) * max(m, w)`, after `w` for the first weights where no tile longer than `w` "
+    "comes before; the accumulator carries the sums, so a result word is written `ceil(k / rows)` times. One descriptor follows the other "
+    "without a gap, or after two cycles where it reads accumulator words that the other may just have written.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),

@@ -20,8 +20,8 @@ def drain_layout() -> data.StructLayout:
 class Accumulator(wiring.Component):
     """``acc_words`` words of ``cols`` int32 in two banks, each with one read and one write port, shared by three users.
 
-    The parity of its address says in which bank a word is. So whatever the stride, at most a few rows of a tile in succession are in
-    the same bank, and STORE finds its reads in between.
+    The parity of its address says in which bank a word is. So of rows that are a power of two apart at most two in succession are in
+    the same bank, and STORE finds its reads in between. With other strides it may wait longer: 63 words apart, as long as 64 rows take.
 
     drain
         Rows of results. ``drain`` announces a row :data:`ACC_READ_LATENCY` cycles before it is on ``row``; the row, plus its

@@ -16,6 +16,9 @@ QUEUE_DEPTH = 8
 QUIET_CYCLES = 3
 """Cycles without any activity that rule out a hand-over in flight."""
 
+LOAD_STAGES = 4
+"""Cycles from a descriptor's start in LOAD to its first read: so long, the reads of the one before come out."""
+
 ENGINE_OPS = {op.engine: op for op in isa.OPS if op.engine in ENGINES}
 
 
@@ -28,8 +31,8 @@ class CommandProcessor(wiring.Component):
     """Fetches descriptors, hands them to the engines' queues, and ends submissions.
 
     Descriptors are dispatched in order, one a cycle at best; a full queue holds up those behind it. They are read before what
-    LOAD asks for while no more work waits for LOAD (``fetch_first``), else in the gaps of its reads. END waits until all engines
-    are idle, writes the completion record and raises ``completed``.
+    LOAD asks for while none is at hand, or no more work waits for LOAD or for COMPUTE (``fetch_first``); else in the gaps of
+    its reads. END waits until all engines are idle, writes the completion record and raises ``completed``.
 
     A fault aborts all engines, drops queues and tokens, skips to END and reports there. Faults are: those of the engines, an
     unknown opcode, a deadlock (every engine that has work waits for a token and nothing more can be dispatched), and the limit of
@@ -88,7 +91,10 @@ class CommandProcessor(wiring.Component):
             wiring.connect(m, wiring.flipped(self._of(engine, "work")), queue.work)
             m.d.comb += [queue.push.eq(self._of(engine, "push")), queue.clear.eq(self.abort | self.writes_record)]
 
-        m.d.comb += self.fetch_first.eq(queues[isa.Engine.LOAD].empty & ~fetch.enough)
+        out_of_work = Signal(LOAD_STAGES)
+        m.d.sync += out_of_work.eq(Cat(queues[isa.Engine.LOAD].empty, out_of_work))
+        starves = out_of_work.all() | queues[isa.Engine.COMPUTE].empty
+        m.d.comb += self.fetch_first.eq(fetch.none | (starves & ~fetch.enough))
 
         descriptor = fetch.descriptor.payload
         index = Signal(INDEX_BITS)

@@ -7,8 +7,8 @@ from amaranth.lib.wiring import Out
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.rtl.bursts import BurstSplitter
 from hwacc.rtl.interfaces import engine_members, local_write_port, read_port
-from hwacc.rtl.load_burst import BurstSplitter
 from hwacc.rtl.load_clip import RunClipper, segment_layout
 from hwacc.rtl.load_place import TARGET_PORTS, Placer
 from hwacc.rtl.load_walk import RunWalker
@@ -80,12 +80,14 @@ class LoadEngine(wiring.Component):
         wiring.connect(m, wiring.flipped(self.work), walker.work)
         wiring.connect(m, walker.runs, clipper.runs)
         wiring.connect(m, clipper.reads, splitter.requests)
-        wiring.connect(m, splitter.bursts, wiring.flipped(self.memory.ar))
         wiring.connect(m, wiring.flipped(self.memory.r), placer.beats)
         for name in TARGET_PORTS.values():
             wiring.connect(m, getattr(placer, name), wiring.flipped(getattr(self, name)))
         self._connect_segments(m, clipper, placer)
         m.d.comb += [
+            self.memory.ar.valid.eq(splitter.bursts.valid),
+            self.memory.ar.payload.eq(splitter.bursts.payload.burst),
+            splitter.bursts.ready.eq(self.memory.ar.ready),
             self.signal_compute.eq(placer.signal_compute),
             self.signal_store.eq(placer.signal_store),
             self.fault_valid.eq(placer.fault_valid),

@@ -7,8 +7,8 @@ from amaranth.utils import exact_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.rtl.bursts import request_layout
 from hwacc.rtl.interfaces import LOCAL_ADDRESS_BITS
-from hwacc.rtl.load_burst import request_layout
 from hwacc.rtl.load_walk import LENGTH_BITS, run_layout, tag_layout
 
 
@@ -150,5 +150,5 @@ class RunClipper(wiring.Component):
         last = (self.run.address + self.right - 1)[: self.config.address_bits]
         m.d.comb += [
             self.reads.payload.beat.eq(first >> beat_bits),
-            self.reads.payload.more.eq((last >> beat_bits) - (first >> beat_bits)),
+            self.reads.payload.more.eq(((last >> beat_bits) - (first >> beat_bits))[:LENGTH_BITS]),
         ]

@@ -9,10 +9,11 @@ from amaranth.utils import exact_log2
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.buffer import parameter_layout
+from hwacc.rtl.bursts import BurstSplitter
 from hwacc.rtl.decode import INDEX_BITS
 from hwacc.rtl.interfaces import acc_read_port, engine_members, write_port
 from hwacc.rtl.pack import BytePacker
-from hwacc.rtl.store_bursts import BurstSplitter, WriteChannel
+from hwacc.rtl.store_bursts import WriteChannel
 from hwacc.rtl.store_format import WordFormatter
 from hwacc.rtl.store_reader import AccumulatorReader
 from hwacc.rtl.store_segments import SegmentWalker, segment_bits
@@ -116,12 +117,15 @@ class StoreEngine(wiring.Component):
     def _write(self, m):
         """Segments go to the splitter and, for the packer, to a queue; bursts and beats meet in the channel."""
         segments, spans = self._walker.segments, self._packer.spans
-        lane = segments.payload.address[: exact_log2(self.config.bus_bytes)]
+        lane_bits = exact_log2(self.config.bus_bytes)
+        lane, requests = segments.payload.address[:lane_bits], self._splitter.requests
         m.d.comb += [
-            segments.ready.eq(self._splitter.segments.ready & self._spans.w_rdy),
-            self._splitter.segments.valid.eq(segments.valid & self._spans.w_rdy),
-            self._splitter.segments.payload.eq(segments.payload),
-            self._spans.w_en.eq(segments.valid & self._splitter.segments.ready),
+            segments.ready.eq(requests.ready & self._spans.w_rdy),
+            requests.valid.eq(segments.valid & self._spans.w_rdy),
+            requests.payload.beat.eq(segments.payload.address[lane_bits:]),
+            requests.payload.more.eq((segments.payload.bytes + lane - 1) >> lane_bits),
+            requests.payload.last.eq(segments.payload.last),
+            self._spans.w_en.eq(segments.valid & requests.ready),
             self._spans.w_data.eq(Cat(lane, segments.payload.bytes)),
             spans.valid.eq(self._spans.r_rdy),
             spans.payload.eq(self._spans.r_data),

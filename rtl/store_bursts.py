@@ -1,73 +1,19 @@
-"""STORE's bus: segments as bursts, and the write channels."""
+"""STORE's bus: the write channels."""
 
 from amaranth.hdl import Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
-from hwacc.rtl.interfaces import burst_layout, write_port
+from hwacc.rtl.bursts import job_layout
+from hwacc.rtl.interfaces import write_port
 from hwacc.rtl.pack import beat_layout
-from hwacc.rtl.store_segments import segment_bits, segment_layout
 
 BURSTS_AHEAD = 32
 """Bursts that may be issued before their beats."""
 BURSTS_UNCONFIRMED = 128
 """Bursts that may lack their response: rows of one beat go one a cycle at a memory latency of 120 cycles."""
-
-
-def job_layout(config: ArrayConfig) -> data.StructLayout:
-    """A burst; ``final``: the last one of its descriptor."""
-    return data.StructLayout({"burst": burst_layout(config), "final": 1})
-
-
-class BurstSplitter(wiring.Component):
-    """Cuts segments into bursts of whole beats, at multiples of 4096 bytes or 256 beats, whichever is less.
-
-    One burst a cycle, also when every segment is one burst. Latency: one cycle.
-    """
-
-    def __init__(self, config: ArrayConfig):
-        self.config = config
-        self.window_beats = min(PAGE_BYTES // config.bus_bytes, BURST_BEATS)
-        super().__init__(
-            {
-                "segments": In(stream.Signature(segment_layout(config))),
-                "bursts": Out(stream.Signature(job_layout(config))),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        lane_bits, window_bits = exact_log2(self.config.bus_bytes), exact_log2(self.window_beats)
-        valid, final = Signal(), Signal(reset_less=True)
-        beat = Signal(self.config.address_bits - lane_bits, reset_less=True)
-        left = Signal(segment_bits(self.config) + 1 - lane_bits, reset_less=True)
-        room, length, finishes = Signal(window_bits + 1), Signal(window_bits + 1), Signal()
-
-        segment = self.segments.payload
-        first_lane = segment.address[:lane_bits]
-        takes = self.segments.valid & self.segments.ready
-        m.d.comb += self.segments.ready.eq(~valid | (finishes & self.bursts.ready))
-        with m.If(takes):
-            beats = (segment.bytes + first_lane + (self.config.bus_bytes - 1)) >> lane_bits
-            m.d.sync += [valid.eq(1), final.eq(segment.last), beat.eq(segment.address[lane_bits:]), left.eq(beats)]
-        with m.Elif(valid & self.bursts.ready):
-            m.d.sync += [valid.eq(~finishes), beat.eq(beat + length), left.eq(left - length)]
-
-        burst = self.bursts.payload.burst
-        m.d.comb += [
-            room.eq(self.window_beats - beat[:window_bits]),
-            finishes.eq(left <= room),
-            length.eq(Mux(finishes, left, room)),
-            self.bursts.valid.eq(valid),
-            burst.addr.eq(beat << lane_bits),
-            burst.len.eq(length - 1),
-            self.bursts.payload.final.eq(final & finishes),
-        ]
-        return m
 
 
 class WriteChannel(wiring.Component):

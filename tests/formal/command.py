@@ -179,13 +179,14 @@ class RecordIsWritten(CommandHarness):
         """A record without a fault begins only when all is over; so STORE has nothing on the bus."""
         processor = self.processor
         busy = Cat(getattr(processor, f"{engine.name.lower()}_busy") for engine in ENGINES).any()
+        queued = Cat(~queue.component.empty for queue in self.queues.values()).any()
         offers = Cat(getattr(processor, f"{engine.name.lower()}_work").valid for engine in ENGINES).any()
         began = writes & ~self.before(writes, "wrote") & self.before(self.running, "ran")
         self.always("no work is offered in the cycle before a record", ~began | ~self.before(offers, "offered_before"))
-        for cycles in range(2, 2 + command.QUIET_CYCLES):
-            busy = self.before(busy, f"busy_{cycles - 1}")
-            earlier = self.before(busy, f"busy_{cycles}")
-            counted = self.inside["quiet_for"] >= cycles - 1
-            self.always(f"quiet for {cycles - 1} cycles means that no engine was busy {cycles - 1} cycles ago", ~counted | ~busy)
-            self.always(f"no engine was busy {cycles} cycles before a record", ~began | ~earlier)
+        self.always("no descriptor is queued in the cycle before a record", ~began | ~self.before(queued, "queued_before"))
+        self.always("no engine was busy in the cycle before a record", ~began | ~self.before(busy, "busy_before"))
+        for cycles in range(1, 1 + command.QUIET_CYCLES):
+            busy = self.before(busy, f"busy_{cycles}")
+            counted = self.inside["quiet_for"] >= cycles
+            self.always(f"quiet for {cycles} cycles means that no engine was busy {cycles} cycles ago", ~counted | ~busy)
         self.reached("a record without a fault begins", began)

@@ -91,7 +91,7 @@ def lengthens(splitter: Inside) -> None:
 
 def ignores_page(splitter: Inside) -> None:
     """A splitter that cuts at as many beats as a page has, wherever it began."""
-    splitter.module.d.comb += splitter["room"].eq(splitter.component.window_beats)
+    splitter.module.d.comb += splitter["fits"].eq(splitter["left"].more < 1 << splitter.component.index_bits)
 
 
 def takes_unknown(command: Inside) -> None:

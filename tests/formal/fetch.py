@@ -109,8 +109,8 @@ class FetchLosesNothing(Harness):
 
 
 class FetchHandsOutMemory(Harness):
-    """One beat, any, is followed from memory to its place in its descriptor. Nothing is cleared; memory answers in any cycle, for
-    :class:`FetchLosesNothing` proves that there is room.
+    """One beat, any, is followed from memory to its place in its descriptor, through the FIFO or past it. Nothing is cleared; memory
+    answers in any cycle, for :class:`FetchLosesNothing` proves that there is room.
     """
 
     def __init__(self, *, ahead: int, plant: Plant | None = None) -> None:
@@ -144,8 +144,11 @@ class FetchHandsOutMemory(Harness):
         self.always("the marked beat is as far back as its number says", ~word.waits | (front == number))
 
         gathered, place, value = Signal(), Signal(range(BEATS)), Signal.like(word.value)
+        passes, follows = self.answers & ~held.port.w_en, self.anything(1, "follows")
         with m.If(takes):
             m.d.sync += gathered.eq(0)
+        with m.If(passes & follows & ~word.waits):
+            m.d.sync += [gathered.eq(1), place.eq(came[:2]), value.eq(held.port.w_data)]
         with m.If(word.leaves):
             m.d.sync += [gathered.eq(1), place.eq(number[:2]), value.eq(word.value)]
         there = inside["gathered"].word_select(Mux(gathered, BEATS - count + place, 0)[:2], BUS_BYTES * 8)
@@ -160,7 +163,8 @@ class FetchHandsOutMemory(Harness):
 
         noted = Signal()
         popped = held.pops & held.port.r_data[width]
-        m.d.sync += noted.eq((noted & ~takes) | popped)
+        m.d.sync += noted.eq((noted & ~takes) | popped | (passes & self.error))
         self.always("a descriptor has an error only when one of its beats has", inside["failed"] == noted)
         self.reached("a marked beat is handed out", due & takes)
+        self.reached("a beat passes the empty FIFO", passes & follows & (held.port.level == 0))
         self.reached("the second descriptor is at fault", takes & fetch.error & (fetch.head == 1))

@@ -16,7 +16,7 @@ from hwacc.rtl.command import QUEUE_DEPTH
 from hwacc.rtl.top import Accelerator
 from tests.formal import faults
 from tests.formal.arbiter import ArbiterKeepsTheProtocol
-from tests.formal.bursts import LoadBurstsCoverRequests, StoreBurstsCoverSegments
+from tests.formal.bursts import BurstsCoverRequests
 from tests.formal.command import DescriptorsReachTheirEngine, RecordIsWritten
 from tests.formal.deadlock import NeverAllBlocked, OldestHasItsTokens
 from tests.formal.fetch import FetchHandsOutMemory, FetchLosesNothing
@@ -109,12 +109,9 @@ def bus() -> list[Proof]:
         _proof("AXI4 port", "arbiter", ArbiterKeepsTheProtocol, 6),
         _proof("STORE's write channel", "store_bursts", WritesKeepOrder, 9),
         _proof("completion record", "command", RecordIsWritten, 16),
-        _proof("LOAD's bursts, 16-byte bus", "load_burst", LoadBurstsCoverRequests, 6, config=TINY),
-        _proof("LOAD's bursts, 4-byte bus", "load_burst", LoadBurstsCoverRequests, 6, config=NARROW),
-        _proof("LOAD's bursts, 64-byte bus", "load_burst", LoadBurstsCoverRequests, 6, config=WIDE),
-        _proof("STORE's bursts, 16-byte bus", "store_bursts", StoreBurstsCoverSegments, 6, config=TINY),
-        _proof("STORE's bursts, 4-byte bus", "store_bursts", StoreBurstsCoverSegments, 6, config=NARROW),
-        _proof("STORE's bursts, 64-byte bus", "store_bursts", StoreBurstsCoverSegments, 6, config=WIDE),
+        _proof("bursts, 16-byte bus", "bursts", BurstsCoverRequests, 6, config=TINY),
+        _proof("bursts, 4-byte bus", "bursts", BurstsCoverRequests, 6, config=NARROW),
+        _proof("bursts, 64-byte bus", "bursts", BurstsCoverRequests, 6, config=WIDE),
     ]
 
 
@@ -208,13 +205,13 @@ def planted() -> list[Planted]:
             sentence="the last beat of the record is marked",
         ),
         Planted(
-            fault="a LOAD burst is one beat too long",
-            proof=_proof("load bursts", "load_burst", LoadBurstsCoverRequests, 6, config=TINY, plant=faults.lengthens),
-            sentence="no beat is read that was not asked for",
+            fault="a burst is one beat too long",
+            proof=_proof("bursts", "bursts", BurstsCoverRequests, 6, config=TINY, plant=faults.lengthens),
+            sentence="no beat is moved that was not asked for",
         ),
         Planted(
-            fault="STORE bursts ignore the page",
-            proof=_proof("store bursts", "store_bursts", StoreBurstsCoverSegments, 6, config=TINY, plant=faults.ignores_page),
+            fault="bursts ignore the page",
+            proof=_proof("bursts", "bursts", BurstsCoverRequests, 6, config=TINY, plant=faults.ignores_page),
             sentence="a burst stays in its page and has at most 256 beats",
         ),
         Planted(

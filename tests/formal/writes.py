@@ -8,8 +8,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In
 
 from hwacc.config import TINY
+from hwacc.rtl.bursts import job_layout
 from hwacc.rtl.pack import beat_layout
-from hwacc.rtl.store_bursts import BURSTS_AHEAD, BURSTS_UNCONFIRMED, WriteChannel, job_layout
+from hwacc.rtl.store_bursts import BURSTS_AHEAD, BURSTS_UNCONFIRMED, WriteChannel
 from tests.formal.fifo import MarkedWord, Plant
 from tests.formal.harness import Harness
 from tests.formal.inside import Inside

@@ -156,6 +156,19 @@ def check_refusals(bench: AccumulatorBench, rows: dict[int, Row]) -> None:
     assert bench.read_refused and drain_writes & set(bench.write_refused), "the test met no refusals"
 
 
+@pytest.mark.parametrize("stride", [1, 2, 4, 8, 16])
+def test_store_waits_at_most_two_cycles_beside_rows_a_power_of_two_apart_that_read_their_addend(stride: int) -> None:
+    rng = fresh_random()
+    count, content = 14, random_words(rng, TINY.acc_words, TINY.cols)
+    rows = {i: Row([1] * TINY.cols, i * stride, addend=Addend.ACCUMULATE) for i in range(count)}
+    reads = [rng.randrange(count * stride, TINY.acc_words) for _ in range(count)]
+    bench = AccumulatorBench(TINY, content, rows=rows, reads=reads).run(60)
+    assert np.array_equal(bench.read_words, content[reads])
+    waits = [after - before - 1 for before, after in zip([-1, *bench.read_accepted], bench.read_accepted)]
+    assert max(waits) <= 2
+    assert sum(cycle < count for cycle in bench.read_accepted) >= count // 3, "reads go beside those of the drain, not only after them"
+
+
 @pytest.mark.parametrize("reads", [[7, 9, 11, 13], [13, 9, 7, 8], [8, 6, 15, 11]], ids=["in-order", "last-first", "in-between"])
 def test_held_words_are_read_as_soon_as_they_are_there_and_others_at_once(reads: list[int]) -> None:
     rng = fresh_random()

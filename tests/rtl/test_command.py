@@ -140,3 +140,18 @@ def test_it_is_running_from_the_doorbell_to_the_end_and_says_ended_once() -> Non
         assert len(bench.completed) == 1
 
     bench.play(play)
+
+
+@pytest.mark.parametrize("engines", [(LOAD, COMPUTE), (LOAD,), (COMPUTE,)], ids=["both", "LOAD", "COMPUTE"])
+def test_descriptors_are_read_before_what_load_asks_for_unless_work_waits_for_load_and_for_compute(engines: tuple[Engine, ...]) -> None:
+    bench = CommandBench(queue_depth=2)
+
+    async def play(ctx: Any) -> None:
+        assert ctx.get(bench.command.fetch_first), "none is at hand"
+        bench.submit(ctx, [job(engine, cycles=100) for _ in range(12) for engine in engines])
+        for cycle in range(400):
+            await bench.step(ctx)
+            if cycle > 80:  # the queues are full, as many more are at hand as may be, and memory owes none
+                assert ctx.get(bench.command.fetch_first) == (engines != (LOAD, COMPUTE))
+
+    bench.play(play)

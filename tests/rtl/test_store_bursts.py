@@ -1,4 +1,4 @@
-"""STORE's bus on its own: how segments are cut, and that the write channels pay what they owe."""
+"""STORE's bus on its own: the write channels pay what they owe."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 
 from hwacc.config import TINY, ArrayConfig
-from hwacc.rtl.store_bursts import BURSTS_AHEAD, BURSTS_UNCONFIRMED, BurstSplitter, WriteChannel
+from hwacc.rtl.store_bursts import BURSTS_AHEAD, BURSTS_UNCONFIRMED, WriteChannel
 
 from .simulate import fresh_random, simulate
-from .streams import StreamBench
 from .write_memory import WriteMemory
 
-Segment = tuple[int, int]
-"""Address and bytes."""
 Job = tuple[int, int, int]
 """Address of a burst, its beats less one, and whether it is its descriptor's last."""
 MEMORY_BYTES = 1 << 14
@@ -23,52 +20,6 @@ MEMORY_BYTES = 1 << 14
 
 def config_of(bus_bytes: int) -> ArrayConfig:
     return ArrayConfig(rows=4, cols=16, bus_bytes=bus_bytes, spm_bytes=1024, acc_bytes=2**16, channels=64)
-
-
-def bursts_of(bus_bytes: int, segments: list[tuple[int, int, int]]) -> list[Job]:
-    """Beat by beat: a new burst where 4096 bytes or 256 beats from a multiple of them have gone."""
-    jobs: list[Job] = []
-    for address, size, last in segments:
-        beats = range(address // bus_bytes, (address + size - 1) // bus_bytes + 1)
-        starts = [beat for beat in beats if beat == beats[0] or beat * bus_bytes % 4096 == 0 or beat % 256 == 0]
-        for start, end in zip(starts, [*starts[1:], beats[-1] + 1]):
-            jobs.append((start * bus_bytes, end - start - 1, int(last and end > beats[-1])))
-    return jobs
-
-
-def split(config: ArrayConfig, segments: list[tuple[int, int, int]], stall: float = 0.0) -> tuple[list[Job], list[int]]:
-    """The bursts and their cycles."""
-    bench = StreamBench(BurstSplitter(config), stall=stall, seed=len(segments))
-    payloads = [{"address": address, "bytes": size, "last": last} for address, size, last in segments]
-    bench.source("segments", payloads).sink("bursts")
-    bench.run(20, bursts=len(bursts_of(config.bus_bytes, segments)))
-    return [(job.burst.addr, job.burst.len, job.final) for job in bench.taken["bursts"]], bench.taken_at["bursts"]
-
-
-@pytest.mark.parametrize("stall", [0.0, 0.5])
-@pytest.mark.parametrize("bus_bytes", [4, 16, 64])
-def test_random_segments_are_cut_where_the_bus_demands(bus_bytes: int, stall: float) -> None:
-    rng = fresh_random(bus_bytes)
-    sizes = (1, bus_bytes - 1, bus_bytes, 4096, 256 * bus_bytes + 1, 2**16)
-    segments = [(rng.randint(0, 2**31), rng.choice((*sizes, rng.randint(1, 9000))), rng.randint(0, 1)) for _ in range(40)]
-    assert split(config_of(bus_bytes), segments, stall)[0] == bursts_of(bus_bytes, segments)
-
-
-@pytest.mark.parametrize("bus_bytes", [4, 16, 64])
-def test_a_boundary_cuts_only_the_segment_that_crosses_it(bus_bytes: int) -> None:
-    window = min(4096, 256 * bus_bytes)
-    edges = [(window - back, size) for back in (1, bus_bytes, bus_bytes + 1, window) for size in (back, back + 1, back + window + 1)]
-    segments = [(3 * 4096 + address, size, 1) for address, size in edges]
-    found, _ = split(config_of(bus_bytes), segments)
-    assert found == bursts_of(bus_bytes, segments)
-    assert len(found) == sum(-(-(address % window + size) // window) for address, size, _ in segments)
-    assert sum(final for _, _, final in found) == len(segments)
-
-
-def test_a_burst_goes_every_cycle_whether_segments_are_cut_or_not() -> None:
-    segments = [(0x1001 + 64 * index, 40, index % 2) for index in range(12)] + [(0xFF8, 3 * 4096, 1), (0x2FFF, 2, 0)]
-    _, cycles = split(config_of(16), segments)
-    assert cycles == list(range(cycles[0], cycles[0] + len(cycles)))
 
 
 class Channel:

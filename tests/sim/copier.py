@@ -5,15 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from hwacc import csr
 from hwacc.config import ArrayConfig
 from hwacc.sim.build import Trace, build_verilog
 from hwacc.sim.simulator import Memory, Simulator, Stop
 
-VERILOG = Path(__file__).with_name("copier.v").read_text()
+DOORBELL = csr.BY_NAME["RING_TAIL"].offset
+VERILOG = f"`define DOORBELL 8'h{DOORBELL:x}\n" + Path(__file__).with_name("copier.v").read_text()
 CONFIG = ArrayConfig()
 SOURCE, DESTINATION, BURSTS, LENGTH = 0x00, 0x04, 0x08, 0x0C
 FIRST_ADDRESS, FIRST_BEAT, LAST_READ, LAST_WRITE, LAST_ANSWER, WORST = 0x10, 0x14, 0x18, 0x1C, 0x20, 0x24
-INJECT, CLEAR, DOORBELL, MISSING = 0x28, 0x2C, 0x40, 0xFC
+INJECT, CLEAR, MISSING = 0x28, 0x2C, 0xFC
 EARLY_WLAST, CHANGING_ADDRESS, FALLING_VALID, EARLY_INTERRUPT = 1, 2, 4, 8
 
 

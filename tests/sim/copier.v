@@ -3,8 +3,8 @@
 // Registers, byte offsets: 0x00 source, 0x04 destination, 0x08 bursts, 0x0c beats of a burst less one, 0x10 cycle of the last accepted
 // read address, 0x14 cycle of the first beat since, 0x18 cycle of the last beat, 0x1c cycle of the last accepted WLAST, 0x20 cycle of
 // the response, 0x24 worst response, 0x28 faults to inject (bit 0 early WLAST, bit 1 araddr changes while it waits, bit 2 arvalid falls,
-// bit 3 irq rises before the response), 0x2c clears irq. Offset 0x40, where the accelerator has its doorbell, starts it. 0xfc answers DECERR.
-module hwacc #(parameter BUS_BYTES = 16, parameter DOORBELL = 8'h40) (
+// bit 3 irq rises before the response), 0x2c clears irq. DOORBELL, where the accelerator has its doorbell, starts it. 0xfc answers DECERR.
+module hwacc #(parameter BUS_BYTES = 16, parameter DOORBELL = `DOORBELL) (
     input clk, input rst, output irq,
     output m_axi__awid, output [31:0] m_axi__awaddr, output [7:0] m_axi__awlen, output [2:0] m_axi__awsize,
     output [1:0] m_axi__awburst, output m_axi__awvalid, input m_axi__awready,

@@ -1,4 +1,4 @@
-"""Reads of many beats as AXI bursts."""
+"""Many consecutive beats as AXI bursts."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -9,12 +9,19 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
 from hwacc.rtl.interfaces import burst_layout
 
-MORE_BITS = 16
+MORE_BITS = 19
+"""A request is at most as large as the largest accumulator, 2²⁰ bytes, on the narrowest bus, 4 bytes, and need not be aligned."""
 
 
 def request_layout(config: ArrayConfig) -> data.StructLayout:
-    """Consecutive beats: the index of the first one (its address over ``bus_bytes``), and how many ``more`` follow it."""
-    return data.StructLayout({"beat": config.address_bits - exact_log2(config.bus_bytes), "more": MORE_BITS})
+    """Consecutive beats: the index of the first one (its address over ``bus_bytes``), how many ``more`` follow it, and whether its
+    descriptor ends with them."""
+    return data.StructLayout({"beat": config.address_bits - exact_log2(config.bus_bytes), "more": MORE_BITS, "last": 1})
+
+
+def job_layout(config: ArrayConfig) -> data.StructLayout:
+    """A burst; ``final``: the last one of a request that is the ``last``."""
+    return data.StructLayout({"burst": burst_layout(config), "final": 1})
 
 
 class BurstSplitter(wiring.Component):
@@ -33,7 +40,7 @@ class BurstSplitter(wiring.Component):
         super().__init__(
             {
                 "requests": In(stream.Signature(request_layout(config))),
-                "bursts": Out(stream.Signature(burst_layout(config))),
+                "bursts": Out(stream.Signature(job_layout(config))),
                 "drop": In(1),
             }
         )
@@ -48,8 +55,9 @@ class BurstSplitter(wiring.Component):
             fits.eq(left.more <= ~index),
             length.eq(Mux(fits, left.more, ~index)),
             self.bursts.valid.eq(active),
-            self.bursts.payload.addr.eq(left.beat << exact_log2(self.config.bus_bytes)),
-            self.bursts.payload.len.eq(length),
+            self.bursts.payload.burst.addr.eq(left.beat << exact_log2(self.config.bus_bytes)),
+            self.bursts.payload.burst.len.eq(length),
+            self.bursts.payload.final.eq(left.last & fits),
             self.requests.ready.eq((~active | (self.bursts.ready & fits)) & ~self.drop),
         ]
         with m.If(self.bursts.ready):

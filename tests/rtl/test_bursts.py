@@ -1,4 +1,4 @@
-"""The splitter of reads into bursts."""
+"""The splitter of requests into bursts."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 
 from hwacc.config import ArrayConfig
 from hwacc.rtl.axi import PAGE_BYTES
-from hwacc.rtl.load_burst import BurstSplitter
+from hwacc.rtl.bursts import BurstSplitter
 from tests.rtl.streams import StreamBench
 
 
@@ -16,8 +16,10 @@ def config(bus_bytes: int) -> ArrayConfig:
 
 
 def split(bus_bytes: int, requests: Sequence[tuple[int, int]], bursts: int, stall: float = 0.0, seed: int = 0) -> StreamBench:
+    """Every third request is the last of its descriptor."""
     bench = StreamBench(BurstSplitter(config(bus_bytes)), stall=stall, seed=seed)
-    bench.source("requests", [{"beat": beat, "more": more} for beat, more in requests]).sink("bursts").run(bursts=bursts, cycles=20)
+    payloads = [{"beat": beat, "more": more, "last": int(i % 3 == 2)} for i, (beat, more) in enumerate(requests)]
+    bench.source("requests", payloads).sink("bursts").run(bursts=bursts, cycles=20)
     return bench
 
 
@@ -29,12 +31,15 @@ def test_random_requests_give_their_beats_in_bursts_that_axi_allows(bus_bytes: i
     page = min(PAGE_BYTES, 256 * bus_bytes) // bus_bytes
     total = sum((beat + more) // page - beat // page + 1 for beat, more in requests)
     found = split(bus_bytes, requests, total, stall=0.3, seed=seed).taken["bursts"]
-    beats = []
-    for burst in found:
+    beats, ends = [], []
+    for job in found:
+        burst = job.burst
         assert burst.addr % bus_bytes == 0
         assert burst.addr // PAGE_BYTES == (burst.addr + (burst.len + 1) * bus_bytes - 1) // PAGE_BYTES
         beats += [(burst.addr // bus_bytes + i) % count for i in range(burst.len + 1)]
+        ends += [len(beats)] if job.final else []
     assert beats == [(beat + i) % count for beat, more in requests for i in range(more + 1)]
+    assert ends == [sum(more + 1 for _, more in requests[: last + 1]) for last in range(2, len(requests), 3)]
 
 
 def test_a_request_of_one_burst_takes_one_cycle() -> None:
@@ -45,4 +50,19 @@ def test_a_request_of_one_burst_takes_one_cycle() -> None:
 
 def test_a_burst_has_at_most_256_beats_where_beats_are_small() -> None:
     found = split(4, [(5, 600)], 3).taken["bursts"]
-    assert [(burst.addr, burst.len + 1) for burst in found] == [(20, 251), (1024, 256), (2048, 94)]
+    assert [(job.burst.addr, job.burst.len + 1) for job in found] == [(20, 251), (1024, 256), (2048, 94)]
+
+
+@pytest.mark.parametrize("bus_bytes", [4, 16, 64])
+def test_a_boundary_cuts_only_the_request_that_crosses_it(bus_bytes: int) -> None:
+    window = min(PAGE_BYTES, 256 * bus_bytes) // bus_bytes
+    backs = [1, 2, 5, window]
+    requests = [(3 * window - back, beats - 1) for back in backs for beats in (back, back + 1, back + window + 1)]
+    found = split(bus_bytes, requests, len(backs) * (1 + 2 + 3)).taken["bursts"]
+    assert [job.burst.len + 1 for job in found] == [beats for back in backs for beats in (back, back, 1, back, window, 1)]
+
+
+def test_as_much_as_the_largest_accumulator_at_an_odd_place_is_one_request() -> None:
+    beats = 2**20 // 4 + 1
+    found = split(4, [(77, beats - 1)], 1 + beats // 256).taken["bursts"]
+    assert sum(job.burst.len + 1 for job in found) == beats
