@@ -39,12 +39,15 @@ def open_sim(
     stalls: Stalls | None = None,
     error_range: tuple[int, int] = (0, 0),
     trace: Path | None = None,
+    array: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SimTransport:
     """Builds (or takes from the cache) and starts a simulated device.
 
     ``memory_latency`` counts cycles, each way; ``error_range`` is the start and length of addresses that answer with a
-    bus error. Raises :class:`MissingToolError` where a package or a compiler is missing.
+    bus error. ``array`` says what computes the array and its feeders: ``rtl``, or ``step``, C++ functions that are
+    equal to the RTL cycle by cycle; None is ``step``, but ``rtl`` with ``trace``.
+    Raises :class:`MissingToolError` where a package or a compiler is missing.
     """
     problem = missing()
     if problem is not None:
@@ -61,7 +64,7 @@ def open_sim(
         error_bytes=error_range[1],
         stalls=stalls or Stalls(),
     )
-    return SimTransport(Simulator(config, memory, trace=trace, progress=progress))
+    return SimTransport(Simulator(config, memory, trace=trace, array=array, progress=progress))
 
 
 class SimTransport:
@@ -85,6 +88,11 @@ class SimTransport:
     def memory(self) -> Bytes:
         """The memory, shared with the simulator; not valid after :meth:`close`."""
         return self._window.memory
+
+    @property
+    def array(self) -> str:
+        """What computes the array: ``rtl`` or ``step``."""
+        return self.simulator.array.value
 
     @property
     def cycles(self) -> int:

@@ -1,8 +1,9 @@
-"""The flat netlist of fast builds against the plain one of waveforms and boards."""
+"""The flat netlists of fast builds, with the RTL array and with a step in its place, against the plain one of waveforms and boards."""
 
 import dataclasses
 
 import numpy as np
+import pytest
 
 from hwacc.compiler.emit.gemm import gemm_stream
 from hwacc.config import TINY
@@ -26,10 +27,12 @@ def run(device: Device) -> tuple[list[dict[str, int]], bytes]:
     return records, bytes(device.transport.read_memory(0, device.transport.memory_size))
 
 
-def test_both_netlists_take_the_same_cycles_and_leave_the_same_memory() -> None:
+@pytest.mark.parametrize("array", list(build.Array))
+def test_a_flat_netlist_takes_the_same_cycles_as_the_plain_one_and_leaves_the_same_memory(array: build.Array) -> None:
     plain = build.build_verilog(lambda: build.generate(TINY), ["plain", *build.hardware_key(TINY)], TINY)
     memory = Memory(size=2**18, stalls=Stalls(ar=0.2, r=0.3, w=0.3, b=0.1, seed=4))
-    with Device(SimTransport(Simulator(TINY, memory))) as fast, Device(SimTransport(Simulator(TINY, memory, library=plain))) as slow:
+    fast = Device(SimTransport(Simulator(TINY, memory, array=array)))
+    with fast, Device(SimTransport(Simulator(TINY, memory, library=plain))) as slow:
         assert run(fast) == run(slow)
 
 

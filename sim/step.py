@@ -1,0 +1,116 @@
+"""The array and its feeders as C++ functions, for speed: what takes the place of their RTL in a netlist.
+
+On a :class:`StepPlatform`, :class:`hwacc.rtl.array.SystolicArray` and :class:`hwacc.rtl.feeder.Feeder` elaborate as instances of modules
+with the same ports, which :func:`step_modules` writes in SystemVerilog. In each cycle, such a module calls ``harness/array.cpp``
+or ``harness/feeder.cpp`` through DPI-C. The rest of the accelerator is what it was.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from hwacc.config import ArrayConfig
+from hwacc.errors import DeviceError
+
+SOURCES = ("array.cpp", "feeder.cpp")
+"""What step modules call, in the harness's folder."""
+
+
+class Array(str, Enum):
+    """What computes the array and its feeders in a simulation: their RTL, or C++ functions that do the same cycle by cycle."""
+
+    RTL = "rtl"
+    STEP = "step"
+
+    @classmethod
+    def chosen(cls, name: str | None, *, waveform: bool) -> Array:
+        """The one called ``name``; without a name the faster one, but the RTL where a waveform is to show it.
+
+        Raises :class:`DeviceError` for another name, and for a step that a waveform should show.
+        """
+        if name is None:
+            return cls.RTL if waveform else cls.STEP
+        if name not in [kind.value for kind in cls]:
+            raise DeviceError(f"array must be {' or '.join(kind.value for kind in cls)}, not {name!r}")
+        if waveform and name == cls.STEP:
+            raise DeviceError("a waveform shows the RTL, and a step has none; choose array rtl, or no waveform")
+        return cls(name)
+
+
+class StepPlatform:
+    """An Amaranth platform on which arrays and feeders are instances of step modules."""
+
+    def get_systolic_array(self, array: Any) -> Any:
+        """What the array elaborates as."""
+        names = ("stationary", "west", "north", "swap", "shift")
+        return _instance("array_step", array, names, ("row",))
+
+    def get_feeder(self, feeder: Any) -> Any:
+        """What a feeder elaborates as."""
+        names = ("word", "load", "lane", "tail", "backwards", "slice", "step", "group")
+        sizes = {"LANES": feeder.lanes, "WORD_BYTES": feeder.word_bytes, "SLICE_BYTES": feeder.slice_bytes}
+        return _instance("feeder_step", feeder, names, ("out",), **sizes)
+
+
+def _instance(module: str, component: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], **parameters: int) -> Any:
+    from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Value  # here, since a cached simulator needs no Amaranth
+
+    ports: dict[str, Any] = {"i_clk": ClockSignal()}
+    for name in inputs:
+        value = Value.cast(getattr(component, name))
+        ports[f"i_{name}"] = value if len(value) else Cat(value, Const(0, 1))  # a port has at least one bit
+    ports |= {f"o_{name}": Value.cast(getattr(component, name)) for name in outputs}
+    m = Module()
+    m.submodules.step = Instance(module, **ports, **{f"p_{name}": value for name, value in parameters.items()})
+    return m
+
+
+def step_modules(config: ArrayConfig) -> str:
+    """SystemVerilog of the modules, with the ports of the RTL.
+
+    Their outputs are registered, but for the last column of the array: that one is not delayed, so it follows ``stationary`` at once.
+    """
+    return f"""
+import "DPI-C" function chandle hwacc_array_new();
+import "DPI-C" function void hwacc_array_free(input chandle array);
+import "DPI-C" function void hwacc_array_step(
+    input chandle array, input bit stationary, input bit [{config.rows * 8 - 1}:0] west, input bit [{config.cols * 8 - 1}:0] north,
+    input bit swap, input bit [{config.rows - 1}:0] shift, output bit [{config.cols * 32 - 1}:0] row, output bit [31:0] last_sum);
+
+module array_step(
+    input clk, input stationary, input [{config.rows * 8 - 1}:0] west, input [{config.cols * 8 - 1}:0] north,
+    input swap, input [{config.rows - 1}:0] shift, output [{config.cols * 32 - 1}:0] row);
+  chandle array;
+  bit [{config.cols * 32 - 1}:0] next_row, drained;
+  bit [31:0] next_sum, last_sum;
+  initial array = hwacc_array_new();
+  final hwacc_array_free(array);
+  always @(posedge clk) begin
+    hwacc_array_step(array, stationary, west, north, swap, shift, next_row, next_sum);
+    drained <= next_row;
+    last_sum <= next_sum;
+  end
+  assign row = {{stationary ? last_sum : drained[{config.cols * 32 - 1}:{config.cols * 32 - 32}], drained[{config.cols * 32 - 33}:0]}};
+endmodule
+
+import "DPI-C" function chandle hwacc_feeder_new(input int lanes, input int word_bytes, input int slice_bytes);
+import "DPI-C" function void hwacc_feeder_free(input chandle feeder);
+import "DPI-C" function void hwacc_feeder_step(
+    input chandle feeder, input bit [{config.word_bytes * 8 - 1}:0] word, input bit load, input byte unsigned lane,
+    input byte unsigned tail, input bit backwards, input byte unsigned slice, input bit step, input byte unsigned group,
+    output bit [{max(config.rows, config.cols) * 8 - 1}:0] out);
+
+module feeder_step #(parameter LANES = 1, WORD_BYTES = 1, SLICE_BYTES = 1) (
+    input clk, input [WORD_BYTES*8-1:0] word, input load, input [7:0] lane, input [7:0] tail, input backwards, input [7:0] slice,
+    input step, input [7:0] group, output reg [LANES*8-1:0] out);
+  chandle feeder;
+  bit [{max(config.rows, config.cols) * 8 - 1}:0] next;
+  initial feeder = hwacc_feeder_new(LANES, WORD_BYTES, SLICE_BYTES);
+  final hwacc_feeder_free(feeder);
+  always @(posedge clk) begin
+    hwacc_feeder_step(feeder, word, load, lane, tail, backwards, slice, step, group, next);
+    out <= next[LANES*8-1:0];
+  end
+endmodule
+"""
