@@ -68,8 +68,8 @@ def measure(
 ) -> Iterator[Result]:
     """Runs each M×K×N on a simulated device of its own, so that none depends on the one before, and yields what it took.
 
-    ``out`` is a key of :data:`OUTPUTS`, ``array`` a choice of :class:`hwacc.sim.step.Array`. A waveform holds all of them, on one device. ``report`` hears of the steps of a build,
-    ``report_shape`` (or else ``report``) of each product.
+    ``out`` is a key of :data:`OUTPUTS`, ``array`` a choice of :class:`hwacc.sim.step.Array`. A waveform holds all products, on one
+    device. ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
     """
     options: dict[str, Any] = {"memory_latency": memory_latency, "trace": trace, "array": array, "progress": report}
     groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]
