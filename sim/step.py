@@ -48,18 +48,16 @@ class StepPlatform:
 
     def get_feeder(self, feeder: Any) -> Any:
         """What a feeder elaborates as."""
-        names = ("word", "load", "lane", "tail", "backwards", "slice", "step", "group")
-        sizes = {"LANES": feeder.lanes, "WORD_BYTES": feeder.word_bytes, "SLICE_BYTES": feeder.slice_bytes}
-        return _instance("feeder_step", feeder, names, ("out",), **sizes)
+        parameters = {"LANES": feeder.lanes, "WORD_BYTES": feeder.word_bytes, "DESCENDING": int(feeder.descending)}
+        return _instance("feeder_step", feeder, ("word", "count", "load", "lane", "step"), ("out",), **parameters)
 
 
 def _instance(module: str, component: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], **parameters: int) -> Any:
-    from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Value  # here, since a cached simulator needs no Amaranth
+    from amaranth.hdl import ClockSignal, Instance, Module, Value  # here, since a cached simulator needs no Amaranth
 
     ports: dict[str, Any] = {"i_clk": ClockSignal()}
     for name in inputs:
-        value = Value.cast(getattr(component, name))
-        ports[f"i_{name}"] = value if len(value) else Cat(value, Const(0, 1))  # a port has at least one bit
+        ports[f"i_{name}"] = Value.cast(getattr(component, name))
     ports |= {f"o_{name}": Value.cast(getattr(component, name)) for name in outputs}
     m = Module()
     m.submodules.step = Instance(module, **ports, **{f"p_{name}": value for name, value in parameters.items()})
@@ -94,22 +92,21 @@ module array_step(
   assign row = {{stationary ? last_sum : drained[{config.cols * 32 - 1}:{config.cols * 32 - 32}], drained[{config.cols * 32 - 33}:0]}};
 endmodule
 
-import "DPI-C" function chandle hwacc_feeder_new(input int lanes, input int word_bytes, input int slice_bytes);
+import "DPI-C" function chandle hwacc_feeder_new(input int lanes, input int word_bytes, input bit descending);
 import "DPI-C" function void hwacc_feeder_free(input chandle feeder);
 import "DPI-C" function void hwacc_feeder_step(
-    input chandle feeder, input bit [{config.word_bytes * 8 - 1}:0] word, input bit load, input byte unsigned lane,
-    input byte unsigned tail, input bit backwards, input byte unsigned slice, input bit step, input byte unsigned group,
-    output bit [{max(config.rows, config.cols) * 8 - 1}:0] out);
+    input chandle feeder, input bit [{max(config.west_window, config.north_window) * 8 - 1}:0] word, input byte unsigned count,
+    input bit load, input byte unsigned lane, input bit step, output bit [{max(config.rows, config.cols) * 8 - 1}:0] out);
 
-module feeder_step #(parameter LANES = 1, WORD_BYTES = 1, SLICE_BYTES = 1) (
-    input clk, input [WORD_BYTES*8-1:0] word, input load, input [7:0] lane, input [7:0] tail, input backwards, input [7:0] slice,
-    input step, input [7:0] group, output reg [LANES*8-1:0] out);
+module feeder_step #(parameter LANES = 1, WORD_BYTES = 1, DESCENDING = 0) (
+    input clk, input [WORD_BYTES*8-1:0] word, input [7:0] count, input load, input [7:0] lane, input step,
+    output reg [LANES*8-1:0] out);
   chandle feeder;
   bit [{max(config.rows, config.cols) * 8 - 1}:0] next;
-  initial feeder = hwacc_feeder_new(LANES, WORD_BYTES, SLICE_BYTES);
+  initial feeder = hwacc_feeder_new(LANES, WORD_BYTES, DESCENDING);
   final hwacc_feeder_free(feeder);
   always @(posedge clk) begin
-    hwacc_feeder_step(feeder, word, load, lane, tail, backwards, slice, step, group, next);
+    hwacc_feeder_step(feeder, word, count, load, lane, step, next);
     out <= next[LANES*8-1:0];
   end
 endmodule

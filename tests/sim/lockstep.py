@@ -6,12 +6,13 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Cat, Fragment, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Fragment, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwacc.config import ArrayConfig
 from hwacc.rtl.array import SystolicArray
+from hwacc.rtl.dataflow import has_both
 from hwacc.rtl.feeder import Feeder
 from hwacc.rtl.verilog import convert
 from hwacc.sim import cache, compile
@@ -31,7 +32,7 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
 
     def __init__(self, config: ArrayConfig, *, broken: bool = False):
         self.config, self.broken = config, broken
-        self._bits = 64 * max(config.rows, config.cols, config.word_bytes)
+        self._bits = 64 * max(config.rows, config.cols)
         super().__init__({"random": In(self._bits), "same": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
@@ -43,7 +44,10 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
         with m.If(cycle == 0):
             m.d.sync += mood.eq(self._take(4))
         some = Mux(mood[0], self._take(1), self._take(4) == 0) & (mood[1:3] != 0)
-        pairs = [self._array(m, mood[3], some), *(self._feeder(m, lanes, some) for lanes in (self.config.rows, self.config.cols))]
+        stationary = mood[3] if has_both(self.config) else Const(self.config.available_dataflows[0], 1)
+        west = {"lanes": self.config.rows, "word_bytes": self.config.west_window, "descending": True}
+        north = {"lanes": self.config.cols, "word_bytes": self.config.north_window}
+        pairs = [self._array(m, stationary, some), self._feeder(m, west, some), self._feeder(m, north, some)]
         m.d.comb += self.same.eq(Cat(one == other for one, other in pairs).all())
         return m
 
@@ -69,13 +73,16 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
             m.d.comb += Value.cast(getattr(shell, name)).eq(value ^ wrong if name == "west" else value)
         return Value.cast(rtl.row), Value.cast(shell.row)
 
-    def _feeder(self, m: Any, lanes: int, some: Value) -> tuple[Value, Value]:
-        sizes = {"lanes": lanes, "word_bytes": self.config.word_bytes, "slice_bytes": self.config.rows}
-        rtl, shell = Feeder(**sizes), Feeder(**sizes)
+    def _feeder(self, m: Any, parameters: dict[str, Any], some: Value) -> tuple[Value, Value]:
+        rtl, shell = Feeder(**parameters), Feeder(**parameters)
         m.submodules += [rtl, Fragment.get(shell, StepPlatform())]
-        for name in ("word", "load", "lane", "tail", "backwards", "slice", "step", "group"):
+        for name in ("word", "count", "load", "lane", "step"):
             port = getattr(rtl, name)
-            value = self._take(len(port)) & (some.replicate(len(port)) if name in ("load", "step") else -1)
+            value = self._take(len(port))
+            if name == "count":
+                value = Mux(value > rtl.word_bytes, rtl.word_bytes, value)
+            elif name in ("load", "step"):
+                value &= some
             m.d.comb += [port.eq(value), getattr(shell, name).eq(value)]
         return Value.cast(rtl.out), Value.cast(shell.out)
 

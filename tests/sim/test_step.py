@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from hwacc.config import TINY, ArrayConfig
+from hwacc.config import DATAFLOWS, TINY, ArrayConfig
 from hwacc.errors import DeviceError
 from hwacc.sim.step import Array
 from tests.rtl.simulate import fresh_random
@@ -12,15 +14,13 @@ from tests.sim.lockstep import first_difference
 
 CYCLES = 200_000
 CONFIGS = [
-    TINY,
+    *(dataclasses.replace(base, dataflows=flows) for base in (TINY, ArrayConfig(rows=8, cols=8), ArrayConfig()) for flows in DATAFLOWS),
     ArrayConfig(rows=2, cols=8),
-    ArrayConfig(rows=8, cols=2, bus_bytes=8),
     ArrayConfig(rows=64, cols=2, bus_bytes=8),
-    ArrayConfig(),
 ]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rows}x{config.cols}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rows}x{config.cols}-{config.dataflows}")
 def test_array_and_feeders_equal_their_rtl_in_every_cycle(config: ArrayConfig) -> None:
     cycles = CYCLES * 16 // max(16, config.macs_per_cycle)
     assert first_difference(config, fresh_random().randrange(2**32), cycles) == -1
