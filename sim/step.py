@@ -10,10 +10,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from hwacc.config import ArrayConfig
+from hwacc.config import PARAMETER_BYTES, ArrayConfig
 from hwacc.errors import DeviceError
 
-SOURCES = ("array.cpp", "feeder.cpp")
+SOURCES = ("array.cpp", "feeder.cpp", "bytes.cpp")
 """What step modules call, in the harness's folder."""
 
 
@@ -43,24 +43,49 @@ class StepPlatform:
 
     def get_systolic_array(self, array: Any) -> Any:
         """What the array elaborates as."""
-        names = ("stationary", "west", "north", "swap", "shift")
-        return _instance("array_step", array, names, ("row",))
+        inputs = {name: getattr(array, name) for name in ("stationary", "west", "north", "swap", "shift")}
+        return _instance("array_step", inputs, {"row": array.row})
 
     def get_feeder(self, feeder: Any) -> Any:
         """What a feeder elaborates as."""
-        parameters = {"LANES": feeder.lanes, "WORD_BYTES": feeder.word_bytes, "DESCENDING": int(feeder.descending)}
-        return _instance("feeder_step", feeder, ("word", "count", "load", "lane", "step"), ("out",), **parameters)
+        inputs = {name: getattr(feeder, name) for name in ("word", "count", "load", "lane", "step")}
+        sizes = {"LANES": feeder.lanes, "WORD_BYTES": feeder.word_bytes, "DESCENDING": int(feeder.descending)}
+        return _instance("feeder_step", inputs, {"out": feeder.out}, **sizes)
+
+    def get_operand_buffer(self, buffer: Any) -> Any:
+        """What an operand buffer elaborates as."""
+        from hwacc.rtl.interfaces import OPERAND_READ_LATENCY
+
+        sizes = {"BYTES": buffer.config.operand_bytes, "WINDOW": buffer.window, "LATENCY": OPERAND_READ_LATENCY}
+        return _buffer(buffer, buffer.address, buffer.data, **sizes)
+
+    def get_byte_lanes(self, lanes: Any) -> Any:
+        """What byte lanes elaborate as where nobody reads ahead, as is the case outside operand buffers."""
+        from amaranth.hdl import Cat, Const, Signal
+
+        from hwacc.rtl.interfaces import BYTE_LANES_LATENCY
+
+        word = Signal(len(lanes.data))
+        sizes = {"BYTES": lanes.words * lanes.word_bytes, "WINDOW": lanes.word_bytes, "LATENCY": BYTE_LANES_LATENCY}
+        m = _buffer(lanes, Cat(Const(0, (lanes.word_bytes - 1).bit_length()), lanes.address), word, **sizes)
+        m.d.comb += lanes.data.eq(word & sum(0xFF << 8 * lane for lane in lanes.used))
+        return m
 
 
-def _instance(module: str, component: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], **parameters: int) -> Any:
+def _buffer(component: Any, address: Any, data: Any, **sizes: int) -> Any:
+    write = component.write
+    inputs = {"address": address, "write": write.valid, **{f"write_{name}": write.payload[name] for name in ("address", "data", "mask")}}
+    m = _instance("bytes_step", inputs, {"data": data}, **sizes)
+    m.d.comb += write.ready.eq(1)
+    return m
+
+
+def _instance(module: str, inputs: dict[str, Any], outputs: dict[str, Any], **parameters: int) -> Any:
     from amaranth.hdl import ClockSignal, Instance, Module, Value  # here, since a cached simulator needs no Amaranth
 
-    ports: dict[str, Any] = {"i_clk": ClockSignal()}
-    for name in inputs:
-        ports[f"i_{name}"] = Value.cast(getattr(component, name))
-    ports |= {f"o_{name}": Value.cast(getattr(component, name)) for name in outputs}
+    ports = {f"i_{name}": Value.cast(value) for name, value in inputs.items()} | {f"o_{name}": Value.cast(v) for name, v in outputs.items()}
     m = Module()
-    m.submodules.step = Instance(module, **ports, **{f"p_{name}": value for name, value in parameters.items()})
+    m.submodules.step = Instance(module, i_clk=ClockSignal(), **ports, **{f"p_{name}": value for name, value in parameters.items()})
     return m
 
 
@@ -69,6 +94,7 @@ def step_modules(config: ArrayConfig) -> str:
 
     Their outputs are registered, but for the last column of the array: that one is not delayed, so it follows ``stationary`` at once.
     """
+    widest = max(config.west_window, config.north_window, config.cols * PARAMETER_BYTES)
     return f"""
 import "DPI-C" function chandle hwacc_array_new();
 import "DPI-C" function void hwacc_array_free(input chandle array);
@@ -108,6 +134,26 @@ module feeder_step #(parameter LANES = 1, WORD_BYTES = 1, DESCENDING = 0) (
   always @(posedge clk) begin
     hwacc_feeder_step(feeder, word, count, load, lane, step, next);
     out <= next[LANES*8-1:0];
+  end
+endmodule
+
+import "DPI-C" function chandle hwacc_bytes_new(input int bytes, input int window, input int latency);
+import "DPI-C" function void hwacc_bytes_free(input chandle buffer);
+import "DPI-C" function void hwacc_bytes_step(
+    input chandle buffer, input int unsigned address, input bit write, input int unsigned write_address,
+    input bit [{config.bus_bytes * 8 - 1}:0] write_data, input bit [{config.bus_bytes - 1}:0] write_mask,
+    output bit [{widest * 8 - 1}:0] data);
+
+module bytes_step #(parameter BYTES = 1, WINDOW = 1, LATENCY = 1) (
+    input clk, input [31:0] address, input write, input [31:0] write_address, input [{config.bus_bytes * 8 - 1}:0] write_data,
+    input [{config.bus_bytes - 1}:0] write_mask, output reg [WINDOW*8-1:0] data);
+  chandle buffer;
+  bit [{widest * 8 - 1}:0] next;
+  initial buffer = hwacc_bytes_new(BYTES, WINDOW, LATENCY);
+  final hwacc_bytes_free(buffer);
+  always @(posedge clk) begin
+    hwacc_bytes_step(buffer, address, write, write_address, write_data, write_mask, next);
+    data <= next[WINDOW*8-1:0];
   end
 endmodule
 """

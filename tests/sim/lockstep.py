@@ -1,8 +1,9 @@
-"""The array and its feeders twice, as RTL and as C++ steps, side by side under the same random inputs."""
+"""The array, its feeders and the buffers twice, as RTL and as C++ steps, side by side under the same random inputs."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwacc.config import ArrayConfig
 from hwacc.rtl.array import SystolicArray
+from hwacc.rtl.buffer import OperandBuffer, ParameterBuffer
 from hwacc.rtl.dataflow import has_both
 from hwacc.rtl.feeder import Feeder
 from hwacc.rtl.verilog import convert
@@ -32,7 +34,7 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
 
     def __init__(self, config: ArrayConfig, *, broken: bool = False):
         self.config, self.broken = config, broken
-        self._bits = 64 * max(config.rows, config.cols)
+        self._bits = 64 * max(config.rows, config.cols) + 32 * config.bus_bytes + 128
         super().__init__({"random": In(self._bits), "same": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
@@ -47,7 +49,14 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
         stationary = mood[3] if has_both(self.config) else Const(self.config.available_dataflows[0], 1)
         west = {"lanes": self.config.rows, "word_bytes": self.config.west_window, "descending": True}
         north = {"lanes": self.config.cols, "word_bytes": self.config.north_window}
-        pairs = [self._array(m, stationary, some), self._feeder(m, west, some), self._feeder(m, north, some)]
+        pairs = [
+            self._array(m, stationary, some),
+            self._feeder(m, west, some),
+            self._feeder(m, north, some),
+            self._buffer(m, lambda: OperandBuffer(self.config, window=self.config.west_window)),
+            self._buffer(m, lambda: OperandBuffer(self.config, window=self.config.north_window)),
+            self._buffer(m, lambda: ParameterBuffer(self.config)),
+        ]
         m.d.comb += self.same.eq(Cat(one == other for one, other in pairs).all())
         return m
 
@@ -86,6 +95,18 @@ class Lockstep(wiring.Component):  # type: ignore[misc]
             m.d.comb += [port.eq(value), getattr(shell, name).eq(value)]
         return Value.cast(rtl.out), Value.cast(shell.out)
 
+    def _buffer(self, m: Any, make: Callable[[], Any]) -> tuple[Value, Value]:
+        rtl, shell = make(), make()
+        m.submodules += [rtl, Fragment.get(shell, StepPlatform())]
+        for one, other in zip(_inputs(rtl), _inputs(shell), strict=True):
+            value = self._take(len(one))
+            m.d.comb += [one.eq(value), other.eq(value)]
+        return Value.cast(rtl.data), Value.cast(shell.data)
+
+
+def _inputs(buffer: Any) -> list[Any]:
+    return [buffer.address, buffer.write.valid, *(buffer.write.payload[name] for name in ("address", "data", "mask"))]
+
 
 def first_difference(config: ArrayConfig, seed: int, cycles: int, *, broken: bool = False) -> int:
     """The first cycle in which a step differs from the RTL; -1 if none of ``cycles`` does."""
@@ -102,5 +123,7 @@ def _build(config: ArrayConfig, broken: bool, folder: Path) -> Path:
     generated = compile.translate(verilog, compile.PREFIX, [])
     design = compile.design_units(generated, compile.PREFIX, [DRIVER], [])
     units = [*(unit._replace(flags=compile.SLOW_FLAGS) for unit in design), compile.step_unit()]  # compiling would take longer than running
-    objects = compile.compile_units(units, folder, {"VL_TIME_CONTEXT": 1, **compile.step_macros(config)}, [generated])
+    objects = compile.compile_units(
+        units, folder, {"BUS_BYTES": config.bus_bytes, "VL_TIME_CONTEXT": 1, **compile.step_macros(config)}, [generated]
+    )
     return compile.link(objects, folder / "lockstep.so", ["-shared"])

@@ -15,7 +15,7 @@ from tests.sim.lockstep import first_difference
 CYCLES = 200_000
 CONFIGS = [
     *(dataclasses.replace(base, dataflows=flows) for base in (TINY, ArrayConfig(rows=8, cols=8), ArrayConfig()) for flows in DATAFLOWS),
-    ArrayConfig(rows=2, cols=8),
+    ArrayConfig(rows=2, cols=8, spm_bytes=256, channels=64),
     ArrayConfig(rows=64, cols=2, bus_bytes=8),
 ]
 
