@@ -25,7 +25,7 @@ __all__ = ["Array", "Trace", "build", "build_verilog"]
 _PACKAGE = Path(hwacc.__path__[0])
 _CONTRACTS = ("isa.py", "csr.py", "config.py")
 """What the hardware imports from outside ``rtl``."""
-_TRANSLATORS = ("compile.py", "flatten.py", "step.py", "writes.py")
+_TRANSLATORS = ("compile.py", "edges.py", "flatten.py", "step.py", "writes.py")
 """What decides here how Verilog becomes machine code."""
 
 

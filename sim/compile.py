@@ -26,6 +26,8 @@ PREFIX = "Vhwacc"
 """Name of the generated class; the harness knows it."""
 HARNESS = Path(__file__).parent / "harness"
 LIBRARY = "simulator.so"
+EITHER_EDGE = "@(edge clk)"
+"""What is in Verilog that counts each edge of its clock as a cycle (:mod:`hwacc.sim.edges`)."""
 LOG = "build.log"
 
 VERILATOR_FLAGS = (
@@ -33,6 +35,7 @@ VERILATOR_FLAGS = (
     "--output-split",
     "0",
     "-O3",
+    "-fno-case",
     "--x-assign",
     "fast",
     "--x-initial",
@@ -87,6 +90,7 @@ def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, array: Arr
     progress("simulator: the C++ compiler makes the library")
     runtime = [] if trace is Trace.NONE else [f"verilated_{trace.value}_c.cpp"]
     macros = {"BUS_BYTES": config.bus_bytes, "VL_TIME_CONTEXT": 1, **step_macros(config)}
+    macros["BOTH_EDGES"] = int(EITHER_EDGE in verilog.read_text())
     if trace is not Trace.NONE:
         macros |= {"VM_TRACE": 1, f"VM_TRACE_{trace.name}": 1}
     units = design_units(generated, PREFIX, [HARNESS / "harness.cpp"], runtime)

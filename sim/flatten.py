@@ -16,6 +16,7 @@ from amaranth.back import rtlil, verilog
 from hwacc.config import ArrayConfig
 from hwacc.rtl.top import Accelerator
 from hwacc.rtl.verilog import TOP
+from hwacc.sim.edges import Sampled, both_edges
 from hwacc.sim.step import Array, StepPlatform, step_modules
 from hwacc.sim.writes import merge_writes
 
@@ -46,13 +47,14 @@ _ZERO_CONTENT = re.compile(
 
 
 def generate_flat(config: ArrayConfig, array: Array = Array.RTL) -> str:
-    """Verilog of the whole accelerator in one module, with the same ports as :func:`hwacc.rtl.verilog.generate`.
+    """Verilog of the whole accelerator in one module, with the ports of :func:`hwacc.rtl.verilog.generate`, clocked as
+    :mod:`hwacc.sim.edges` says.
 
     With :attr:`Array.STEP`, the array and its feeders are instances of :func:`hwacc.sim.step.step_modules`, which follow it.
     """
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     platform = StepPlatform() if array is Array.STEP else None
-    netlist = _ZERO_CONTENT.sub("", rtlil.convert(Accelerator(config), name=TOP, platform=platform, emit_src=False))
+    netlist = _ZERO_CONTENT.sub("", rtlil.convert(Sampled(Accelerator(config)), name=TOP, platform=platform, emit_src=False))
     yosys = verilog.find_yosys(lambda version: version >= (0, 40))
     flat = merge_writes(str(yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{PASSES}", ignore_warnings=True)))
-    return flat + step_modules(config) if array is Array.STEP else flat
+    return both_edges(flat + step_modules(config) if array is Array.STEP else flat)
