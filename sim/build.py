@@ -29,19 +29,18 @@ _TRANSLATORS = ("compile.py", "edges.py", "flatten.py", "step.py", "writes.py")
 """What decides here how Verilog becomes machine code."""
 
 
-def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, array: Array | None = None, progress: Progress | None = None) -> Path:
+def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, array: Array = Array.RTL, progress: Progress | None = None) -> Path:
     """The library for an accelerator of ``config``, from the cache or built now, which takes about a minute.
 
-    ``array`` is what :meth:`Array.chosen` says where it is not given. ``progress`` gets a line for each step.
+    ``progress`` gets a line for each step.
     Raises :class:`hwacc.errors.MissingToolError` where a tool is missing, :class:`DeviceError` where a step fails, naming the log.
     """
-    chosen = Array.chosen(array, waveform=trace is not Trace.NONE)
-    key = [chosen.value, *hardware_key(config)]
+    key = [array.value, *hardware_key(config)]
 
     def text() -> str:
-        return generate_flat(config, chosen) if trace is Trace.NONE else generate(config)
+        return generate_flat(config, array) if trace is Trace.NONE else generate(config)
 
-    return build_verilog(text, key, config, trace=trace, array=chosen, progress=progress)
+    return build_verilog(text, key, config, trace=trace, array=array, progress=progress)
 
 
 def build_verilog(

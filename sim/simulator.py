@@ -93,7 +93,7 @@ class Simulator:
 
     ``memory`` is the memory's content, uint8 of shape [size], shared with the
     C++ side without a copy; index 0 is address ``parameters.base``. ``trace`` names a waveform file, ``.fst`` or ``.vcd``.
-    ``array`` is ``rtl`` or ``step``, or None for what :meth:`Array.chosen` says; a given ``library`` is what it is.
+    ``array`` is ``rtl`` or ``step`` (:class:`Array`); a given ``library`` is what it is.
 
     Raises :class:`hwacc.errors.MissingToolError` where a tool is missing, :class:`DeviceError` where the build
     fails or the waveform cannot be written.
@@ -105,7 +105,7 @@ class Simulator:
         memory: Memory | None = None,
         *,
         trace: Path | None = None,
-        array: str | None = None,
+        array: str = Array.RTL,
         library: Path | None = None,
         progress: Progress | None = None,
     ) -> None:

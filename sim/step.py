@@ -1,8 +1,9 @@
-"""The array and its feeders as C++ functions, for speed: what takes the place of their RTL in a netlist.
+"""The array, its feeders and the buffers that LOAD fills as C++ functions, for speed: what takes the place of their RTL in a netlist.
 
-On a :class:`StepPlatform`, :class:`hwacc.rtl.array.SystolicArray` and :class:`hwacc.rtl.feeder.Feeder` elaborate as instances of modules
-with the same ports, which :func:`step_modules` writes in SystemVerilog. In each cycle, such a module calls ``harness/array.cpp``
-or ``harness/feeder.cpp`` through DPI-C. The rest of the accelerator is what it was.
+On a :class:`StepPlatform`, :class:`hwacc.rtl.array.SystolicArray`, :class:`hwacc.rtl.feeder.Feeder` and the buffers of
+:mod:`hwacc.rtl.buffer` elaborate as instances of modules with the same ports, which :func:`step_modules` writes in SystemVerilog. In
+each cycle, such a module calls ``harness/array.cpp``, ``feeder.cpp`` or ``bytes.cpp`` through DPI-C. The rest of the accelerator is
+what it was.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ SOURCES = ("array.cpp", "feeder.cpp", "bytes.cpp")
 
 
 class Array(str, Enum):
-    """What computes the array and its feeders in a simulation: their RTL, or C++ functions that do the same cycle by cycle."""
+    """What computes the array, its feeders and buffers in a simulation: their RTL, or C++ functions that do the same cycle by cycle."""
 
     RTL = "rtl"
     STEP = "step"
 
     @classmethod
     def chosen(cls, name: str | None, *, waveform: bool) -> Array:
-        """The one called ``name``; without a name the faster one, but the RTL where a waveform is to show it.
+        """The one called ``name``; without a name, for commands that are to be fast, the step, but the RTL where a waveform is to show it.
 
         Raises :class:`DeviceError` for another name, and for a step that a waveform should show.
         """
@@ -39,7 +40,7 @@ class Array(str, Enum):
 
 
 class StepPlatform:
-    """An Amaranth platform on which arrays and feeders are instances of step modules."""
+    """An Amaranth platform on which arrays, feeders and buffers are instances of step modules."""
 
     def get_systolic_array(self, array: Any) -> Any:
         """What the array elaborates as."""

@@ -45,8 +45,8 @@ def open_sim(
     """Builds (or takes from the cache) and starts a simulated device.
 
     ``memory_latency`` counts cycles, each way; ``error_range`` is the start and length of addresses that answer with a
-    bus error. ``array`` says what computes the array and its feeders: ``rtl``, or ``step``, C++ functions that are
-    equal to the RTL cycle by cycle; None is ``step``, but ``rtl`` with ``trace``.
+    bus error. ``array`` says what computes the array, its feeders and buffers: their RTL (``rtl``, or None), or C++ functions
+    that are equal to it cycle by cycle (``step``).
     Raises :class:`MissingToolError` where a package or a compiler is missing.
     """
     problem = missing()
@@ -64,7 +64,7 @@ def open_sim(
         error_bytes=error_range[1],
         stalls=stalls or Stalls(),
     )
-    return SimTransport(Simulator(config, memory, trace=trace, array=array, progress=progress))
+    return SimTransport(Simulator(config, memory, trace=trace, array=array or "rtl", progress=progress))
 
 
 class SimTransport:

@@ -93,7 +93,7 @@ def gemm(
         answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "array": used, "results": rows})
     else:
         show_results(results)
-        say(f"array and feeders: {ARRAYS[used]}")
+        say(f"array, feeders, buffers: {ARRAYS[used]}")
     wrong = sum(result.mismatches for result in results)
     if wrong:
         raise HwaccError(f"{wrong} elements differ from the reference; seed {seed} repeats it")

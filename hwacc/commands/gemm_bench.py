@@ -17,6 +17,7 @@ from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError
 from hwacc.limits import limit_cycles
+from hwacc.sim.step import Array
 
 OUTPUTS = {"i8": "int8", "i32": "int32"}
 SPARE_BYTES = 2**20
@@ -68,10 +69,11 @@ def measure(
 ) -> Iterator[Result]:
     """Runs each M×K×N on a simulated device of its own, so that none depends on the one before, and yields what it took.
 
-    ``out`` is a key of :data:`OUTPUTS`, ``array`` a choice of :class:`hwacc.sim.step.Array`. A waveform holds all products, on one
+    ``out`` is a key of :data:`OUTPUTS`, ``array`` what :meth:`hwacc.sim.step.Array.chosen` takes. A waveform holds all products, on one
     device. ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
     """
-    options: dict[str, Any] = {"memory_latency": memory_latency, "trace": trace, "array": array, "progress": report}
+    used = Array.chosen(array, waveform=trace is not None).value
+    options: dict[str, Any] = {"memory_latency": memory_latency, "trace": trace, "array": used, "progress": report}
     groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]
     for group in groups:
         with Device.open("sim", config, memory_bytes=_memory(shapes, out), **options) as device:
@@ -81,7 +83,9 @@ def measure(
 
 
 def simulation_speed(config: ArrayConfig, seconds: float, array: str, report: Report) -> float:
-    """Clock cycles a second of wall time while GEMMs run back to back; only the stepping of the clock is timed.
+    """Clock cycles a second while GEMMs run back to back; only the stepping of the clock is timed.
+
+    The seconds are the processor's, so that a busy machine does not change the answer: the simulator is one thread, and waits for nothing.
 
     Raises :class:`HwaccError` if the last result is not the reference's.
     """
@@ -95,9 +99,9 @@ def simulation_speed(config: ArrayConfig, seconds: float, array: str, report: Re
         cycles, spent = 0, 0.0
         while spent < seconds:
             submission = device.submit(stream, buffers)
-            before, start = _cycles(device), time.perf_counter()
+            before, start = _cycles(device), time.thread_time()
             submission.wait()
-            spent += time.perf_counter() - start
+            spent += time.thread_time() - start
             cycles += _cycles(device) - before
         wrong = int((buffers[2].read(expected.dtype, expected.shape) != expected).sum())
         if wrong:

@@ -67,11 +67,11 @@ memory_latency_option = click.option(
 )
 
 ARRAYS = {"rtl": "their RTL", "step": "C++ functions, equal to their RTL cycle by cycle (--array rtl simulates that)"}
-"""What can simulate the array and its feeders, in words."""
+"""What can simulate the array, its feeders and buffers, in words."""
 array_option = click.option(
     "--array",
     type=click.Choice(list(ARRAYS)),
-    help="RTL, or faster C++, for the array and its feeders (sim only).  [default: step; rtl with --trace]",
+    help="RTL, or faster C++, for the array, its feeders and buffers (sim only).  [default: step; rtl with --trace]",
 )
 
 

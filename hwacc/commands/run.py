@@ -132,10 +132,11 @@ def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progre
     from hwacc.coordinator.backends.hwacc import HwaccBackend
     from hwacc.coordinator.runner import Runner, memory_needed
     from hwacc.driver.device import Device
+    from hwacc.sim.step import Array
 
     special = {"memory_latency": options["memory_latency"], "trace": options["trace"], "array": options["array"]}
     if options["device"] == "sim":
-        special["progress"] = report
+        special |= {"progress": report, "array": Array.chosen(options["array"], waveform=options["trace"] is not None).value}
     with Device.open(options["device"], program.config, memory_bytes=memory_needed(program), **special) as device:
         backends: list[Backend] = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
         with Runner(program, device, backends) as runner:

@@ -110,7 +110,7 @@ def _print_totals(session: Session, records: tuple[TaskRecord, ...], peak: int) 
     total = cycles(records)
     say(f"{session.program.name} on {session.device}, {config.rows}×{config.cols} array: {macs:,} MACs")
     if session.array is not None:
-        say(f"  array and feeders: {ARRAYS[session.array]}")
+        say(f"  array, feeders, buffers: {ARRAYS[session.array]}")
     for backend, count in macs_by_backend(records).items():
         say(f"  {backend}: {count:,} MACs, {percent(count, macs)}")
     if total is None:

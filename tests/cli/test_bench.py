@@ -87,7 +87,9 @@ def test_simulator_speed_of_wrong_results_is_none(monkeypatch: pytest.MonkeyPatc
 
 def test_gemm_says_what_simulated_the_array() -> None:
     shown = hwacc("bench", "gemm", "--shapes", "4x4x4", *TINY).stdout
-    assert shown.splitlines()[-1] == "array and feeders: C++ functions, equal to their RTL cycle by cycle (--array rtl simulates that)"
+    assert (
+        shown.splitlines()[-1] == "array, feeders, buffers: C++ functions, equal to their RTL cycle by cycle (--array rtl simulates that)"
+    )
     answers = [json.loads(hwacc("bench", "gemm", "--shapes", "9x5x7", *TINY, "--array", a, "--json").stdout) for a in ("rtl", "step")]
     assert [answer.pop("array") for answer in answers] == ["rtl", "step"]
     assert answers[0] == answers[1]

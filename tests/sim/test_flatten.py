@@ -43,3 +43,10 @@ def test_initial_content_is_dropped_only_where_it_is_zero() -> None:
     assert flatten._ZERO_CONTENT.sub("", kept) == kept
     mixed = cell.format("00100000") + cell.format("00000000")
     assert flatten._ZERO_CONTENT.sub("", mixed) == cell.format("00100000")
+
+
+def test_only_signals_wider_than_a_word_may_be_kept_in_parts() -> None:
+    text = "  wire [64:0] \\a.b ;\n  reg [64:0] c = 65'h0;\n  wire [31:0] d;\n  reg [127:0] \\memory [15:0];\n  input [64:0] e;\n"
+    lines = flatten.split_wide(text).splitlines()
+    assert lines[:2] == ["  wire [64:0] \\a.b  /*verilator split_var*/;", "  reg [64:0] c /*verilator split_var*/ = 65'h0;"]
+    assert lines[2:] == text.splitlines()[2:]

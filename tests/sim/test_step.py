@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hwacc.config import DATAFLOWS, ArrayConfig
@@ -11,7 +13,7 @@ from tests.rtl.simulate import fresh_random
 from tests.sim.lockstep import first_difference
 
 CYCLES = 200_000
-SMALL = {"spm_bytes": 2048, "channels": 64}  # so that reads soon find what writes left
+SMALL: dict[str, Any] = {"spm_bytes": 2048, "channels": 64}  # so that reads soon find what writes left
 CONFIGS = [
     *(ArrayConfig(rows=size, cols=size, dataflows=flows, **SMALL) for size in (4, 8, 16) for flows in DATAFLOWS),
     ArrayConfig(rows=2, cols=8, **SMALL),
