@@ -43,8 +43,8 @@ bench: $(VENV)/.dev  ## measure the tables of docs/performance.md, which takes m
 	@$(BIN)/python -m hwacc.commands.bench_record
 	@$(BIN)/python -m hwacc.pages
 
-fuzz: $(VENV)/.dev  ## random streams on the model and the RTL: TIME=seconds, SEED=number
-	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED))
+fuzz: $(VENV)/.dev  ## random streams on the reference, the model and the RTL: TIME=seconds, SEED=number, REPLAY=file
+	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 
 mutants: $(VENV)/.dev  ## plant faults in the RTL, one at a time: the fast tests must catch each (some minutes)
 	@$(BIN)/python -m tests.mutants.run $(if $(SEED),--seed $(SEED))

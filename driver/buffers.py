@@ -76,6 +76,10 @@ class DeviceBuffer:
         """Whether :meth:`view` works: the host can see the device's memory."""
         return self._transport.memory is not None
 
+    def belongs_to(self, allocator: Allocator) -> bool:
+        """Whether the bytes are of that allocator's memory."""
+        return self._allocator is allocator
+
     def write(self, data: bytes | NDArray[Any], offset: int = 0) -> None:
         """Copies ``data`` to the buffer, ``offset`` bytes from its start."""
         size = data.nbytes if isinstance(data, np.ndarray) else len(data)

@@ -92,11 +92,12 @@ class Device:
         self.registers["TIME_LIMIT"].write(cycles)
 
     def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer], *, verify: bool = True) -> Submission:
-        """Starts a stream whose slots are ``buffers``, which do not overlap, and returns at once.
+        """Starts a stream whose slots are ``buffers`` and returns at once. What it writes must not overlap its other buffers.
 
         The stream is verified first, once for each stream; ``verify=False`` leaves that out, for tests of what a device does
         with a bad one. Raises :class:`ConfigError` if the stream was made for another configuration, :class:`DeviceError`
-        if a buffer is too small, :class:`hwacc.errors.StreamError` if their number is wrong or the verifier refuses the stream.
+        if a buffer is freed, too small, of another device or overlaps one that the stream writes,
+        :class:`hwacc.errors.StreamError` if their number is wrong or the verifier refuses the stream.
         """
         if stream.config_hash != self.config.hash:
             raise ConfigError(
@@ -104,9 +105,7 @@ class Device:
                 f"{self.config.hash:#010x} ({self.config.rows}×{self.config.cols}); compile it for this device"
             )
         descriptors = stream.relocated([buffer.address for buffer in buffers])
-        for slot, buffer in zip(stream.slots, buffers):
-            if buffer.size < slot.size:
-                raise DeviceError(f"buffer {slot.name!r} of the stream needs {slot.size} bytes, not {buffer.size}")
+        self._check_buffers(stream, buffers)
         if verify:
             self._verify(stream)
         return self._queue.launch(descriptors)
@@ -122,6 +121,22 @@ class Device:
     ) -> Completion:
         """Submits and waits, with limits as in :meth:`Submission.wait`."""
         return self.submit(stream, buffers, verify=verify).wait(max_cycles=max_cycles, seconds=seconds)
+
+    def _check_buffers(self, stream: Stream, buffers: Sequence[DeviceBuffer]) -> None:
+        for slot, buffer in zip(stream.slots, buffers):
+            if buffer.freed:
+                raise DeviceError(f"buffer {slot.name!r} of the stream has been freed")
+            if not buffer.belongs_to(self._allocator):
+                raise DeviceError(f"buffer {slot.name!r} of the stream is in the memory of another device than {self.name!r}")
+            if buffer.size < slot.size:
+                raise DeviceError(f"buffer {slot.name!r} of the stream needs {slot.size} bytes, not {buffer.size}")
+        ranges = [range(buffer.address, buffer.address + slot.size) for slot, buffer in zip(stream.slots, buffers)]
+        stored = {slot for descriptor, slot in zip(stream.descriptors, stream.relocations) if descriptor.op is isa.STORE}
+        for one in sorted(slot for slot in stored if slot is not None):
+            for other, bytes_ in enumerate(ranges):
+                if other != one and max(ranges[one].start, bytes_.start) < min(ranges[one].stop, bytes_.stop):
+                    written, also = stream.slots[one].name, stream.slots[other].name
+                    raise DeviceError(f"the stream writes buffer {written!r}, which overlaps its buffer {also!r}; give it one of its own")
 
     def _verify(self, stream: Stream) -> None:
         """Verifies ``stream`` unless this very object has been: streams do not change."""

@@ -60,6 +60,9 @@ class Verbs(click.Group):
             path = error.ctx.command_path if error.ctx else "hwacc"
             click.echo(f"hwacc: error: {' '.join(error.format_message().split())} (`{path} -h` says more)", err=True)
             context.exit(error.exit_code)
+        except MemoryError:
+            click.echo("hwacc: error: this is more than the memory of this machine holds; try something smaller", err=True)
+            context.exit(1)
         except KeyboardInterrupt:
             click.echo("hwacc: interrupted", err=True)
             context.exit(INTERRUPTED)

@@ -19,7 +19,8 @@ from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 MEMORY = len(isa.Target)
 """The space of memory, beside those of :class:`hwacc.isa.Target`."""
 MOST_RUNS = 1 << 14
-"""Runs that :func:`touched` lists; what has more counts as touching its whole interval."""
+MOST_BYTES = 1 << 22
+"""Runs and bytes that :func:`touched` lists; what has more counts as touching its whole interval."""
 
 
 class Moment(IntEnum):
@@ -203,21 +204,23 @@ def _panel_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
         return None
     side, size = ("west", d["m"]) if access.space == isa.Target.WEST else ("north", d["n"])
     lines, length = _lines(d, side, size)
-    if lines > MOST_RUNS:
+    if lines > MOST_RUNS or lines * length > MOST_BYTES:
         return None
     return _listed(access.low + _offsets([lines], [d[f"{side}_stride"]]), length)
 
 
 def _rows_bytes(d: isa.Descriptor) -> NDArray[np.int64] | None:
     counts = loops(d, "count")
-    if counts[0] * counts[1] * counts[2] > MOST_RUNS:
+    rows = counts[0] * counts[1] * counts[2]
+    if rows > MOST_RUNS or rows * _row_bytes(d) > MOST_BYTES:
         return None
     return _listed(signed_address(d) + _offsets(counts, loops(d, "stride")), _row_bytes(d))
 
 
 def _runs_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
     counts = loops(d, "count")
-    if counts[0] * counts[1] * counts[2] * counts[3] > MOST_RUNS:
+    runs = counts[0] * counts[1] * counts[2] * counts[3]
+    if runs > MOST_RUNS or runs * d["run"] > MOST_BYTES:
         return None
     if access.space != MEMORY:
         return _listed(d["local"] + _offsets(counts, loops(d, "local_stride")), d["run"])

@@ -85,11 +85,10 @@ class _Order:
                 clock[producer, Moment.READ] = index + 1
                 if token_moment(producer, consumer) is Moment.DONE:
                     clock[producer, Moment.DONE] = index + 1
-                self.tokens[producer, consumer].append((index, clock))
-                if len(self.tokens[producer, consumer]) > isa.MOST_TOKENS:
-                    self._refuse(
-                        index, f"it leaves more than {isa.MOST_TOKENS} tokens for {consumer.name} untaken, which the hardware cannot count"
-                    )
+                waiting = self.tokens[producer, consumer]
+                if len(waiting) == isa.MOST_TOKENS:
+                    self._refuse(index, f"it pushes a token to {consumer.name} while {len(waiting)} others wait to be taken")
+                waiting.append((index, clock))
 
     def check_leftover(self) -> None:
         """Refuses tokens that nobody took."""
@@ -120,10 +119,13 @@ class _Order:
 
     def _share_bytes(self, index: int, access: Access, number: int, theirs: Access) -> bool:
         """Whether two accesses with overlapping intervals really meet: strides may leave gaps for one another."""
-        mine, others = (
-            np.arange(a.low, a.high) if (listed := touched(self.stream.descriptors[i], a)) is None else listed
-            for i, a in ((index, access), (number, theirs))
-        )
+        mine, others = (touched(self.stream.descriptors[i], a) for i, a in ((index, access), (number, theirs)))
+        if mine is None and others is None:
+            return True
+        if mine is None or others is None:
+            listed, whole = (others, access) if mine is None else (mine, theirs)
+            assert listed is not None
+            return bool(((listed >= whole.low) & (listed < whole.high)).any())
         return bool(np.intersect1d(mine, others, assume_unique=True).size)
 
     def _refuse_hazard(self, index: int, access: Access, number: int, theirs: Access) -> None:

@@ -14,7 +14,8 @@ from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.device import Device
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import StreamError
-from hwacc.ordering import check_order
+from hwacc.rtl.command import QUEUE_DEPTH
+from hwacc.rtl.dispatch import TOKEN_BITS
 from hwacc.stream import Slot, Stream
 from hwacc.verifier import verify
 from tests.fuzz.mutate import mutated
@@ -163,15 +164,6 @@ def test_an_unknown_opcode_is_refused() -> None:
     assert text.endswith("opcode 0x77 is not that of LOAD, COMPUTE, STORE, END")
 
 
-def test_tokens_that_the_hardware_cannot_count_are_refused() -> None:
-    many = (isa.describe(isa.LOAD, run=1, signal_compute=1),) * (isa.MOST_TOKENS + 1)
-    stream = replace(product_stream(), descriptors=many, relocations=(0,) * len(many))
-    with pytest.raises(StreamError) as refused:
-        check_order(stream, TINY, [()] * len(many))
-    assert str(refused.value).startswith(f"descriptor {isa.MOST_TOKENS} (LOAD ")
-    assert str(refused.value).endswith("): it leaves more than 32768 tokens for COMPUTE untaken, which the hardware cannot count")
-
-
 @pytest.mark.parametrize("missing", isa.Dataflow)
 def test_a_dataflow_that_the_array_does_not_have_is_refused(missing: isa.Dataflow) -> None:
     there = isa.Dataflow(1 - missing)
@@ -255,6 +247,31 @@ def test_interleaved_accesses_do_not_meet() -> None:
     verify(ordered, TINY)
     touching = replace(ordered, descriptors=(fill, north, compute.replace(**spread), late.replace(local=13), store))
     assert "it writes bytes of the west operand buffer between 16 and 112" in refusal(touching)
+
+
+def test_more_tokens_than_the_hardware_counts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isa.MOST_TOKENS + 2 * QUEUE_DEPTH < 1 << TOKEN_BITS, "those of descriptors that a full queue holds back are counted as well"
+    monkeypatch.setattr(isa, "MOST_TOKENS", 50)
+    load = isa.describe(isa.LOAD, target=isa.Target.PARAMETERS, run=1, signal_compute=1)
+    compute = isa.describe(isa.COMPUTE, m=1, n=1, k=1, wait_load=1)
+
+    def pushed(count: int) -> Stream:
+        descriptors = (load,) * count + (compute,) * count
+        return Stream(TINY.hash, (Slot("a", 1),), descriptors, (0,) * count + (None,) * count)
+
+    verify(pushed(isa.MOST_TOKENS), TINY)
+    text = refusal(pushed(isa.MOST_TOKENS + 1))
+    assert text.startswith("descriptor 50 (LOAD ")
+    assert text.endswith(": it pushes a token to COMPUTE while 50 others wait to be taken")
+
+
+def test_a_load_of_a_gigabyte_is_judged_without_a_list_of_its_bytes() -> None:
+    huge = isa.describe(isa.LOAD, target=isa.Target.WEST, run=8000, count1=16_000, address=0, stride1=8000, signal_compute=1)
+    late = isa.describe(isa.STORE, n=1, output=isa.Output.INT32, address=16_000 * 8000 - 4)
+    text = refusal(Stream(TINY.hash, (Slot("a", 16_000 * 8000),), (huge.replace(signal_compute=0), late), (0, 0)))
+    assert text.endswith(
+        "it writes bytes of buffer 'a' between 127999996 and 127999999, which descriptor 0 (LOAD) may still read: no token orders them"
+    )
 
 
 def test_sums_that_could_leave_32_bits_are_refused() -> None:

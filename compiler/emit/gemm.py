@@ -20,10 +20,11 @@ TYPICAL_PRODUCT = 74 * 74
 """Standard deviation of the product of two evenly distributed int8 values."""
 
 
-def gemm_spec(m: int, k: int, n: int, out: str) -> ContractionSpec:
+def gemm_spec(m: int, k: int, n: int, out: str, *, input_layout: str = "mk", weights_layout: str = "kn") -> ContractionSpec:
     """The product with ``out`` ``int32``, or ``int8``: then scaled so that random operands use the range of int8."""
     shift = 30 + ceil(log2(TYPICAL_PRODUCT * k**0.5 / 32))
-    return ContractionSpec.gemm(m, n, k, weights_layout="kn", output=out, multiplier=SCALE, shift=shift, zero_point=-3)
+    layouts = {"input_layout": input_layout, "weights_layout": weights_layout}
+    return ContractionSpec.gemm(m, n, k, **layouts, output=out, multiplier=SCALE, shift=shift, zero_point=-3)  # type: ignore[arg-type]
 
 
 def gemm_stream(m: int, k: int, n: int, out: str, config: ArrayConfig) -> Stream:

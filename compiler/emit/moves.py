@@ -6,7 +6,7 @@ small; at the end the memory waits for results, so the last ones are. Between th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -17,18 +17,27 @@ from hwacc.config import ArrayConfig
 
 
 def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations whose first COMPUTE is split along k: into equal parts, or into ever longer ones, or not at all."""
+    """Variations whose first COMPUTE, or those of the first panels, are split along k: into equal parts, or into ever longer ones.
+
+    Both at once: to split the first panel alone often gains nothing, since the second one then waits.
+    """
     grain, total = step_grain(config), blocking.steps[0][1]
     splits = [*_equal(total, grain), *(_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total)]
-    yield from (replace(blocking, first_steps=split) for split in ((), *splits))
+    counts = _numbers(blocking, (1, 3, 6))
+    yield from (replace(blocking, first_steps=split, first_panels=panels) for split, panels in product(splits, counts))
+    yield replace(blocking, first_steps=(), first_panels=1)
 
 
 def more_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations that split more panels than the first one along k: until enough operands for the next one are there in time."""
-    most = len(blocking.rows) * len(blocking.columns)
+    """Variations that split other numbers of panels along k: until enough operands for the next one are there in time."""
     if blocking.first_steps:
-        counts = [panels for panels in dict.fromkeys((1, 2, 3, 4, 6, most)) if panels <= most]
+        counts = _numbers(blocking, (1, 2, 3, 4, 6, len(blocking.rows) * len(blocking.columns)))
         yield from (replace(blocking, first_panels=panels, west_first=first) for panels, first in product(counts, (False, True)))
+
+
+def _numbers(blocking: Blocking, wanted: Iterable[int]) -> list[int]:
+    """Those of the numbers ``wanted`` that are not above that of all panels."""
+    return [number for number in dict.fromkeys(wanted) if number <= len(blocking.rows) * len(blocking.columns)]
 
 
 def cornered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:

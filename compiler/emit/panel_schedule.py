@@ -146,17 +146,13 @@ class _Run:
         self, places: tuple[int, int, int, int | None], panel: tuple[Range, Range, Range], part: Range, some: Part
     ) -> dict[str, int]:
         """Fields of a COMPUTE of a ``part`` of the steps of a ``panel``, for ``some`` of it."""
-        (west, north, acc, bias), (rows, columns, steps) = places, panel
-        line, width, before = steps[1] - steps[0], columns[1] - columns[0], part[0] - steps[0]
-        down, right = some[0][0] - rows[0], some[1][0] - columns[0]
+        (west, north, acc, bias), (rows, columns, steps), spec = places, panel, self.spec
         values = {"m": some[0][1] - some[0][0], "n": some[1][1] - some[1][0], "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
         values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": acc + self._result_words(rows, columns, some)}
-        values |= {"west": west + before + down * line, "west_stride": line, "west_k_contiguous": 1}
         if bias is not None:
-            values |= {"addend": Addend.BIAS, "bias": bias + right // self.config.cols}
-        if self.spec.weights_layout == "nk":
-            return values | {"north": north + before + right * line, "north_stride": line, "north_k_contiguous": 1}
-        return values | {"north": north + before * width + right, "north_stride": width}
+            values |= {"addend": Addend.BIAS, "bias": bias + (some[1][0] - columns[0]) // self.config.cols}
+        values |= operand_fields("west", west, spec.input_layout == "mk", (rows, some[0]), (steps, part))
+        return values | operand_fields("north", north, spec.weights_layout == "nk", (columns, some[1]), (steps, part))
 
     def _result_words(self, rows: Range, columns: Range, some: Part) -> int:
         """Accumulator words of a panel before ``some`` of it: all its rows of the columns before, and the rows before of these columns.
@@ -204,3 +200,15 @@ class _Run:
 
 
 _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "bias", Target.PARAMETERS: "parameters"}
+
+
+def operand_fields(side: str, place: int, k_contiguous: bool, lanes: tuple[Range, Range], steps: tuple[Range, Range]) -> dict[str, int]:
+    """Fields of a COMPUTE for the operand at ``side``, whose panel begins at byte ``place``: of the rows or columns ``lanes`` of the
+    panel, and of its ``steps`` of k, what the second range of each says."""
+    (panel, some), (length, part) = lanes, steps
+    aside, before = some[0] - panel[0], part[0] - length[0]
+    if k_contiguous:
+        line = length[1] - length[0]
+        return {side: place + aside * line + before, f"{side}_stride": line, f"{side}_k_contiguous": 1}
+    line = panel[1] - panel[0]
+    return {side: place + before * line + aside, f"{side}_stride": line}

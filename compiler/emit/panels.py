@@ -1,9 +1,10 @@
 """Operand panels: which accesses bring a block of an operand into its buffer, line by line.
 
-The west operand is always k-contiguous: a line is an output pixel, its bytes
-are (kernel_h, kernel_w, channels) as the convolution meets them in the NHWC
-picture, so no im2col copy exists anywhere. Lines follow one another without
-a gap, so that a panel of whole lines is one run.
+The west operand of a convolution is k-contiguous: a line is an output pixel, its
+bytes are (kernel_h, kernel_w, channels) as the convolution meets them in the
+NHWC picture, so no im2col copy exists anywhere. A GEMM's operands are held as
+they lie in memory: k-contiguous or across. Lines follow one another without a
+gap, so that a panel of whole lines is one run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def west_accesses(spec: ContractionSpec, pixels: Range, steps: Range, part: Rang
 
     The panel begins at local byte 0.
     """
+    if spec.input_layout == "km":
+        return [_across(Picture(spec.m, spec.k), pixels, steps, part)]
     line = steps[1] - steps[0]
     accesses = [_lines(Picture(spec.k, spec.m), pixels, part, line)] if spec.is_matrix else _window_accesses(spec, pixels, part, line)
     return [replace(access, local=access.local + part[0] - steps[0]) for access in accesses]
@@ -31,13 +34,10 @@ def west_accesses(spec: ContractionSpec, pixels: Range, steps: Range, part: Rang
 
 def north_accesses(spec: ContractionSpec, columns: Range, steps: Range, part: Range) -> list[Access]:
     """Output channels ``columns`` of the weights, and ``part`` of ``steps`` likewise."""
-    if spec.weights_layout == "nk":
-        line, before = steps[1] - steps[0], part[0] - steps[0]
-        access = _lines(Picture(spec.k, spec.n), columns, part, line)
-    else:
-        line = columns[1] - columns[0]
-        access, before = _lines(Picture(spec.n, spec.k), part, columns, line), (part[0] - steps[0]) * line
-    return [replace(access, local=before)]
+    if spec.weights_layout == "kn":
+        return [_across(Picture(spec.n, spec.k), columns, steps, part)]
+    line, before = steps[1] - steps[0], part[0] - steps[0]
+    return [replace(_lines(Picture(spec.k, spec.n), columns, part, line), local=before)]
 
 
 def bias_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:
@@ -61,6 +61,12 @@ def _lines(picture: Picture, rows: Range, span: Range, line: int) -> Access:
     """Bytes ``span`` of ``rows``, ``line`` bytes apart in the target."""
     loop = Loop(rows[1] - rows[0], y=1, local=line)
     return Access(picture, span[0], rows[0], span[1] - span[0], (loop,))
+
+
+def _across(picture: Picture, span: Range, steps: Range, part: Range) -> Access:
+    """Of an operand with a row for each step of k: bytes ``span`` of a ``part`` of the panel's ``steps``."""
+    line = span[1] - span[0]
+    return replace(_lines(picture, part, span, line), local=(part[0] - steps[0]) * line)
 
 
 def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: int) -> Iterator[Access]:

@@ -24,17 +24,19 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-CANDIDATES = 12
+CANDIDATES = 24
 """Blockings of which a schedule is built."""
-REFINED = 3
+REFINED = 4
 """Of these, the ones that are changed as long as that helps."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, ends, last_split, last_steps, cornered, sizes, ramped)
-OPERATIONS_LIMIT = 12_000
+OPERATIONS_LIMIT = 60_000
 """Operations built in the search, so that huge products do not take minutes."""
 DESCRIPTOR_PRICE = 1
 """Cycles, beside those in which the bus brings it."""
 STRIDE_LIMIT = 2**31
+MOST_PANELS = 1 << 16
+"""Of a product: with more the planner, the verifier and the stream would take hours and gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
 
     Raises :class:`ModelError` for what the hardware cannot hold, or a dataflow that it does not have.
     """
-    _check(spec, config)
+    check_sizes(spec, config)
     if dataflow is not None and dataflow not in config.available_dataflows:
         raise ModelError(f"the array was built for {config.dataflows} only; it cannot compute {dataflow.words}")
     best = _search(spec, config, config.available_dataflows if dataflow is None else (dataflow,))
@@ -76,13 +78,27 @@ def _price(schedule: Schedule) -> float:
     return schedule.cycles + DESCRIPTOR_PRICE * len(schedule.operations)
 
 
-def _check(spec: ContractionSpec, config: ArrayConfig) -> None:
+def check_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
+    """Raises :class:`ModelError` for a product that is too large, in one dimension or as a whole; quick, before any planning."""
     if spec.k > config.max_k:
         raise ModelError(f"a reduction of {spec.k} products can overflow int32; at most {config.max_k} are supported")
     rows = {"input": spec.width * spec.channels, "weights": max(spec.n, spec.k), "output": spec.n * spec.element_bytes}
     for name, size in rows.items():
         if size >= STRIDE_LIMIT:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
+    least = _least_panels(spec, config)
+    if least > MOST_PANELS:
+        raise ModelError(
+            f"a {spec.m}×{spec.k}×{spec.n} product takes at least {least} panels on this array; at most {MOST_PANELS} are supported: "
+            "divide it, or give the array larger buffers"
+        )
+
+
+def _least_panels(spec: ContractionSpec, config: ArrayConfig) -> int:
+    """Panels that the accumulator and the operand buffers force, however the product is cut."""
+    results = spec.m * -(-spec.n // config.cols)
+    operand = max(spec.m, spec.n) * spec.k
+    return max(-(-results // config.acc_words), -(-operand // config.operand_bytes))
 
 
 def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> Schedule | None:
@@ -117,8 +133,12 @@ class _Trials:
         return self.prices[blocking]
 
     def best(self, count: int) -> list[Blocking]:
-        """The cheapest blockings."""
-        return sorted(self.prices, key=self.prices.__getitem__)[:count]
+        """The cheapest blockings of different kinds: by dataflow, and by the dimensions that are cut."""
+        kinds: dict[tuple[object, ...], Blocking] = {}
+        for blocking in sorted(self.prices, key=self.prices.__getitem__):
+            ranges = blocking.rows, blocking.columns, blocking.steps
+            kinds.setdefault((blocking.dataflow, *(len(cut) > 1 for cut in ranges)), blocking)
+        return list(kinds.values())[:count]
 
     def descend(self, blocking: Blocking, limit: int) -> None:
         """Makes the change that helps most among those of a kind, kind after kind, until none helps or so many operations were built."""

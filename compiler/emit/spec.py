@@ -8,6 +8,7 @@ from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 from hwacc.errors import ModelError
 from hwacc.stream import Slot
 
+INPUT_LAYOUTS = ("mk", "km")
 WEIGHTS_LAYOUTS = ("nk", "kn")
 OUTPUTS = ("int8", "int32")
 
@@ -22,6 +23,8 @@ class ContractionSpec:
         Of (height, width).
     padding
         (top, bottom, left, right), filled with ``pad_value``, the input's zero point.
+    input_layout
+        ``mk``: the picture as it is, for a GEMM [M][K]; ``km``: a transposed operand, [K][M], for GEMMs only.
     weights_layout
         ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
     per_channel
@@ -43,6 +46,7 @@ class ContractionSpec:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     pad_value: int = 0
     out_channels: int
+    input_layout: str = "mk"
     weights_layout: str = "nk"
     has_bias: bool = False
     output: str = "int32"
@@ -64,19 +68,32 @@ class ContractionSpec:
                 raise ModelError(f"{name} of a contraction must be at least 1, not {value}")
         if min(self.padding) < 0:
             raise ModelError(f"padding of a contraction must not be negative, not {self.padding}")
-        for name, value, known in (("weights_layout", self.weights_layout, WEIGHTS_LAYOUTS), ("output", self.output, OUTPUTS)):
+        for name, known in (("input_layout", INPUT_LAYOUTS), ("weights_layout", WEIGHTS_LAYOUTS), ("output", OUTPUTS)):
+            value = getattr(self, name)
             if value not in known:
                 raise ModelError(f"{name} of a contraction must be one of {', '.join(known)}, not {value!r}")
+        if self.input_layout == "km" and not self.is_matrix:
+            raise ModelError("a convolution's input cannot be transposed; only that of a 1×1 kernel without stride and padding can")
         if min(self.out_height, self.out_width) < 1:
             raise ModelError(f"a kernel of {self.kernel_h}×{self.kernel_w} does not fit into {self.height}×{self.width} with its padding")
 
     @classmethod
     def gemm(
-        cls, m: int, n: int, k: int, *, weights_layout: str = "kn", output: str = "int32", has_bias: bool = False, **epilogue: int
+        cls,
+        m: int,
+        n: int,
+        k: int,
+        *,
+        input_layout: str = "mk",
+        weights_layout: str = "kn",
+        output: str = "int32",
+        has_bias: bool = False,
+        **epilogue: int,
     ) -> ContractionSpec:
-        """[M][K] by ``weights_layout``; ``epilogue`` are the fields of the requantisation."""
+        """``input_layout`` by ``weights_layout``; ``epilogue`` are the fields of the requantisation."""
         sizes = {"width": m, "channels": k, "out_channels": n}
-        return cls(**sizes, **epilogue, weights_layout=weights_layout, output=output, has_bias=has_bias)  # type: ignore[arg-type]
+        layouts = {"input_layout": input_layout, "weights_layout": weights_layout}
+        return cls(**sizes, **epilogue, **layouts, output=output, has_bias=has_bias)  # type: ignore[arg-type]
 
     @property
     def out_height(self) -> int:
@@ -122,7 +139,7 @@ class ContractionSpec:
 
     @property
     def is_matrix(self) -> bool:
-        """Whether the input is the west operand as it lies in memory: [M][K]."""
+        """Whether the input is the west operand as it lies in memory: [M][K] or [K][M]."""
         return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding)
 
     def padded_channels(self, config: ArrayConfig) -> int:

@@ -85,7 +85,7 @@ class _Run:
             return Outcome(stop.status, stop.engine, stop.descriptor, self.counts)
         stuck = [(queue[0][0], engine) for engine, queue in self.queues.items() if queue]
         if stuck:
-            index, engine = min(stuck)
+            index, engine = stuck[0]  # as the hardware looks: LOAD, then COMPUTE, then STORE
             return Outcome(isa.Status.DEADLOCK, engine, index, self.counts)
         return Outcome(isa.Status.OK, counts=self.counts)
 

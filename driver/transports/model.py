@@ -20,6 +20,7 @@ from hwacc.driver.transport import Bytes
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.driver.transports.register_file import RegisterFile
 from hwacc.driver.window import MappedWindow
+from hwacc.errors import DeviceError
 
 DEFAULT_MEMORY_BYTES = 64 * 2**20
 
@@ -30,8 +31,11 @@ def missing() -> str | None:
 
 
 def open_model(config: ArrayConfig, *, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> ModelTransport:
-    """A model with ``memory_bytes`` of memory at address 0."""
-    return ModelTransport(config, memory_bytes)
+    """A model with ``memory_bytes`` of memory at address 0; raises :class:`DeviceError` for more than the machine has."""
+    try:
+        return ModelTransport(config, memory_bytes)
+    except MemoryError:
+        raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
 
 class ModelTransport:

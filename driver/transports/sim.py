@@ -47,7 +47,8 @@ def open_sim(
     ``memory_latency`` counts cycles, each way; ``error_range`` is the start and length of addresses that answer with a
     bus error. ``array`` says what computes the array, its feeders and buffers: their RTL (``rtl``, or None), or C++ functions
     that are equal to it cycle by cycle (``step``).
-    Raises :class:`MissingToolError` where a package or a compiler is missing.
+    Raises :class:`MissingToolError` where a package or a compiler is missing, :class:`DeviceError` for more memory than
+    the machine has.
     """
     problem = missing()
     if problem is not None:
@@ -64,7 +65,10 @@ def open_sim(
         error_bytes=error_range[1],
         stalls=stalls or Stalls(),
     )
-    return SimTransport(Simulator(config, memory, trace=trace, array=array or "rtl", progress=progress))
+    try:
+        return SimTransport(Simulator(config, memory, trace=trace, array=array or "rtl", progress=progress))
+    except MemoryError:
+        raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
 
 class SimTransport:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
+from hwacc.compiler.emit.planner import check_sizes
 from hwacc.config import ArrayConfig
 from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
@@ -72,6 +73,8 @@ def measure(
     ``out`` is a key of :data:`OUTPUTS`, ``array`` what :meth:`hwacc.sim.step.Array.chosen` takes. A waveform holds all products, on one
     device. ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
     """
+    for m, k, n in shapes:  # said before a build that takes a minute
+        check_sizes(gemm_spec(m, k, n, OUTPUTS[out]), config)
     used = Array.chosen(array, waveform=trace is not None).value
     options: dict[str, Any] = {"memory_latency": memory_latency, "trace": trace, "array": used, "progress": report}
     groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]

@@ -63,10 +63,30 @@ def test_a_mismatch_is_counted_and_exits_with_1(monkeypatch: pytest.MonkeyPatch)
     assert outcome.stderr.splitlines()[-1] == "hwacc: error: 1 elements differ from the reference; seed 11 repeats it"
 
 
-@pytest.mark.parametrize("shapes", ["64x64", "4x4xfour", "0x4x4", "", "4x4x4,"])
+@pytest.mark.parametrize("shapes", ["64x64", "4x4xfour", "0x4x4", "", "4x4x4,", "-1", "-4x4x4", "4x4x4x4", "4.0x4x4"])
 def test_a_shape_that_is_none_is_a_usage_error(shapes: str) -> None:
     outcome = hwacc("bench", "gemm", "--shapes", shapes)
-    assert outcome.code == 2 and "is not a shape such as 64x37x1021 (M×K×N)" in outcome.stderr
+    (line,) = outcome.stderr.splitlines()
+    assert (outcome.code, outcome.stdout) == (2, "") and "is not a shape such as 64x37x1021 (M×K×N)" in line
+
+
+def test_missing_shapes_are_a_usage_error() -> None:
+    outcome = hwacc("bench", "gemm", "--shapes")
+    (line,) = outcome.stderr.splitlines()
+    assert outcome.code == 2 and "Option '--shapes' requires an argument" in line
+
+
+@pytest.mark.parametrize(
+    ("shapes", "why"),
+    [
+        ("99999999x1x1", "a 99999999×1×1 product takes at least 390625 panels on this array; at most 65536 are supported: "),
+        ("4x4x4,1x131072x1", "a reduction of 131072 products can overflow int32; at most 131071 are supported"),
+        ("99999x99999x99999", "a row of the input has 9999800001 bytes; at most 2147483647 are supported"),
+        ("9" * 30 + "x1x1", "a row of the input has "),
+    ],
+)
+def test_a_shape_too_large_is_refused_before_anything_runs(shapes: str, why: str) -> None:
+    assert complaint("bench", "gemm", "--shapes", shapes, *TINY).startswith(why)
 
 
 def test_a_bad_configuration_is_one_line() -> None:

@@ -61,6 +61,11 @@ def test_an_error_becomes_one_line_and_exit_code_1(raising: dict[str, BaseExcept
     assert complaint("devices") == "net.tflite: first line second line"
 
 
+def test_running_out_of_memory_is_one_line_too(raising: dict[str, BaseException]) -> None:
+    raising["error"] = MemoryError()
+    assert complaint("devices") == "this is more than the memory of this machine holds; try something smaller"
+
+
 def test_an_interruption_exits_with_130(raising: dict[str, BaseException]) -> None:
     raising["error"] = KeyboardInterrupt()
     outcome = hwacc("devices")

@@ -55,7 +55,8 @@ def expected(spec: ContractionSpec, operands: Operands) -> NDArray[Any]:
 def buffers(spec: ContractionSpec, operands: Operands, config: ArrayConfig) -> dict[str, bytes]:
     """The bytes of each slot, by name."""
     weights = operands.weights.reshape(spec.n, spec.k)
-    contents: dict[str, NDArray[Any]] = {"input": operands.image, "weights": weights if spec.weights_layout == "nk" else weights.T}
+    image = operands.image.reshape(spec.m, spec.k).T if spec.input_layout == "km" else operands.image
+    contents: dict[str, NDArray[Any]] = {"input": image, "weights": weights if spec.weights_layout == "nk" else weights.T}
     if operands.bias is not None:
         contents["bias"] = pack_bias(operands.bias, config)
     if spec.has_parameters:

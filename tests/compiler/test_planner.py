@@ -16,7 +16,7 @@ from hwacc.compiler.emit.blocking import Blocking, cuts, ranked
 from hwacc.compiler.emit.gemm import gemm_reference, gemm_spec, gemm_stream
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.planner import Plan, plan
-from hwacc.compiler.emit.spec import ContractionSpec
+from hwacc.compiler.emit.spec import INPUT_LAYOUTS, WEIGHTS_LAYOUTS, ContractionSpec
 from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import ModelError
@@ -37,6 +37,9 @@ CONFIGS = {
 
 
 DATAFLOWS = pytest.mark.parametrize("dataflow", [None, *Dataflow], ids=["either", "output", "weight"])
+
+
+TRANSPOSES = [{"input_layout": west, "weights_layout": north} for west, north in product(INPUT_LAYOUTS, WEIGHTS_LAYOUTS)]
 
 
 def check(made: Plan, rng: np.random.Generator) -> None:
@@ -90,8 +93,8 @@ def random_spec(rng: np.random.Generator, macs: int) -> ContractionSpec:
 def test_every_gemm_up_to_nine_in_each_dimension(m: int, dataflow: Dataflow | None) -> None:
     rng = np.random.default_rng(m)
     for n, k in product(range(1, 10), repeat=2):
-        layout = "kn" if (m + n) % 2 else "nk"
-        check(plan(ContractionSpec.gemm(m, n, k, weights_layout=layout, has_bias=k % 2 == 0), TINY, dataflow), rng)
+        layouts = TRANSPOSES[(m + n + k) % len(TRANSPOSES)]
+        check(plan(ContractionSpec.gemm(m, n, k, **layouts, has_bias=k % 2 == 0), TINY, dataflow), rng)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dataflow", Dataflow)
@@ -137,6 +140,30 @@ ENDS: list[dict[str, Any]] = [
     {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True},
 ]
 """What a search may change at the beginning and at the end of a blocking."""
+
+
+@pytest.mark.parametrize("layouts", TRANSPOSES)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_transposed_operands_on_every_array(config: ArrayConfig, layouts: dict[str, str]) -> None:
+    rng = np.random.default_rng(7)
+    for dataflow in (None, *Dataflow):
+        m, n, k = (int(size) for size in rng.integers(1, 20 if config.spm_bytes == 256 else 120, 3))
+        spec = ContractionSpec.gemm(m, n, k, **layouts, has_bias=True)  # type: ignore[arg-type]
+        check(plan(spec, config, dataflow), rng)
+
+
+@pytest.mark.parametrize("layouts", TRANSPOSES)
+@pytest.mark.parametrize("dataflow", Dataflow)
+@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize(("rows", "steps"), list(product((16, 43), (16, 37, 63))))
+def test_every_way_of_cutting_transposed_operands_gives_the_same_result(
+    rows: int, steps: int, ends: dict[str, Any], dataflow: Dataflow, layouts: dict[str, str]
+) -> None:
+    config = ArrayConfig(rows=4, cols=4, bus_bytes=16, spm_bytes=8192, acc_bytes=4096, channels=64)
+    spec = ContractionSpec.gemm(61, 23, 70, **layouts, has_bias=True)  # type: ignore[arg-type]
+    blocking = Blocking(cuts(spec.m, rows, (1, 2)), cuts(spec.n, 9), cuts(spec.k, steps), True, dataflow, **ends)
+    schedule = PanelScheduler(spec, config).build(blocking)
+    check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("layout", ["nk", "kn"])
@@ -330,6 +357,14 @@ def test_a_reduction_that_could_overflow_is_refused() -> None:
         plan(ContractionSpec.gemm(1, 1, 131_072), ArrayConfig())
 
 
+def test_a_product_of_too_many_panels_is_refused_before_it_is_planned() -> None:
+    remedy = "divide it, or give the array larger buffers"
+    with refused(f"a 99999999×1×1 product takes at least 390625 panels on this array; at most 65536 are supported: {remedy}"):
+        plan(ContractionSpec.gemm(99_999_999, 1, 1), TINY)
+    with refused(f"a 1×65536×20000 product takes at least 160000 panels on this array; at most 65536 are supported: {remedy}"):
+        plan(ContractionSpec.gemm(1, 20_000, 65_536), TINY)
+
+
 def test_impossible_contractions_are_refused_in_words() -> None:
     with refused("channels of a contraction must be at least 1, not 0"):
         ContractionSpec.gemm(1, 1, 0)
@@ -337,5 +372,9 @@ def test_impossible_contractions_are_refused_in_words() -> None:
         ContractionSpec(height=2, width=9, channels=1, kernel_h=3, kernel_w=3, out_channels=1)
     with refused("weights_layout of a contraction must be one of nk, kn, not 'xy'"):
         ContractionSpec.gemm(1, 1, 1, weights_layout="xy")
+    with refused("input_layout of a contraction must be one of mk, km, not 'kk'"):
+        ContractionSpec.gemm(1, 1, 1, input_layout="kk")
+    with refused("a convolution's input cannot be transposed; only that of a 1×1 kernel without stride and padding can"):
+        ContractionSpec(width=5, channels=1, out_channels=1, kernel_w=2, input_layout="km")
     with refused("padding of a contraction must not be negative, not (0, 0, -1, 0)"):
         ContractionSpec(width=5, channels=1, out_channels=1, padding=(0, 0, -1, 0))

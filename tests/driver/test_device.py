@@ -185,6 +185,42 @@ def test_a_buffer_that_is_too_small_is_refused(open_device: OpenDevice) -> None:
         device.submit(copy_stream(3), [device.allocate(192), device.allocate(64)])
 
 
+def test_a_buffer_that_the_stream_writes_must_not_be_another_one_of_it(open_device: OpenDevice) -> None:
+    device = open_device()
+    both = device.place(np.arange(3 * PIECE, dtype=np.int32))
+    sentence = "the stream writes buffer 'target', which overlaps its buffer 'source'; give it one of its own"
+    for verify in (True, False):
+        with pytest.raises(DeviceError, match=f"^{sentence}$"):
+            device.submit(copy_stream(3), [both, both], verify=verify)
+    assert both.read(np.int32, (3 * PIECE,)).tolist() == list(range(3 * PIECE))
+    copy(device, pieces=2)
+
+
+def test_a_buffer_that_is_only_read_may_be_there_twice(open_device: OpenDevice) -> None:
+    device = open_device()
+    stream = copy_stream(2)
+    twice = replace(stream, slots=(*stream.slots, stream.slots[0]), relocations=(0, 1, 2, 1))
+    source, target = device.place(np.arange(2 * PIECE, dtype=np.int32)), device.allocate(8 * PIECE)
+    device.run(twice, [source, target, source])
+    assert target.read(np.int32, (2 * PIECE,)).tolist() == list(range(2 * PIECE))
+
+
+def test_a_freed_buffer_and_one_of_another_device_are_refused(open_device: OpenDevice) -> None:
+    device, other = open_device(), open_device()
+    source, target = device.allocate(64), device.allocate(64)
+    target.free()
+    with pytest.raises(DeviceError, match=r"^buffer 'target' of the stream has been freed$"):
+        device.submit(copy_stream(1), [source, target])
+    with pytest.raises(DeviceError, match=r"^buffer 'source' of the stream is in the memory of another device than '(model|sim)'$"):
+        device.submit(copy_stream(1), [other.allocate(64), device.allocate(64)])
+    copy(device, pieces=1)
+
+
+def test_more_memory_than_the_machine_has_is_refused(transport: str) -> None:
+    with pytest.raises(DeviceError, match=f"^this machine cannot hold {2**56} bytes of device memory; ask for less$"):
+        Device.open(transport, TINY, memory_bytes=2**56)
+
+
 def test_a_wrong_number_of_buffers_is_refused(open_device: OpenDevice) -> None:
     device = open_device()
     with pytest.raises(StreamError, match="the stream has 2 buffers, not 1"):

@@ -12,8 +12,9 @@ from hwacc.footprint import MEMORY, accesses, loops
 from hwacc.stream import Stream
 
 UNKNOWN_OPCODES = tuple(code for code in range(256) if code not in isa.OP_BY_CODE)
-MOST_LOADED = 1 << 20
-"""Bytes that a LOAD may move: the model has no limit of cycles, and counts of 65535 in four loops take it years."""
+MOST_LOADED = 1 << 16
+MOST_MULTIPLIED = 1 << 22
+"""Bytes that a LOAD may move, and products of a COMPUTE: the model has no limit of cycles, and 65535 in each loop takes it years."""
 
 
 def mutated(config: ArrayConfig, rng: random.Random, stream: Stream) -> tuple[Stream, str]:
@@ -52,6 +53,8 @@ def _opcode(rng: random.Random, descriptor: isa.Descriptor) -> isa.Descriptor:
 
 def _harmless(config: ArrayConfig, stream: Stream, index: int, descriptor: isa.Descriptor) -> bool:
     slot = stream.relocations[index]
+    if descriptor.op is isa.COMPUTE:
+        return descriptor["m"] * descriptor["n"] * descriptor["k"] <= MOST_MULTIPLIED
     if descriptor.op is isa.LOAD:
         return descriptor["run"] * prod(loops(descriptor, "count")) <= MOST_LOADED
     if descriptor.op is not isa.STORE or slot is None or not all(loops(descriptor, "count")):

@@ -1,6 +1,6 @@
-"""Random streams on the model and the RTL for as long as you like: ``python -m tests.fuzz.run --time 60 --seed 1``.
+"""Random streams on the reference, the model and the RTL for as long as you like: ``python -m tests.fuzz.run --time 60 --seed 1``.
 
-A difference is made small and saved: the stream (``.hwst``, for ``hwacc disasm``) and the memory that it began with (``.npz``).
+A case that fails is made small and saved; ``--replay FILE`` runs a saved one again.
 """
 
 from __future__ import annotations
@@ -9,117 +9,142 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from hwacc import isa
-from hwacc.config import TINY, ArrayConfig
-from hwacc.errors import DeviceError, StreamError
-from hwacc.stream import Stream
+from hwacc.errors import HwaccError, StreamError
 from hwacc.verifier import verify
-from tests.fuzz.machines import UNBALANCED, Pair, outcome
-from tests.fuzz.mutate import mutated
+from tests.fuzz.case import Case
+from tests.fuzz.cases import CONFIGS, random_case, random_invalid_case
+from tests.fuzz.machines import defined_memory, ending, open_model, open_sim, problem
 from tests.fuzz.shrink import shrink
-from tests.fuzz.steps import Step, build, contents, slots
-from tests.fuzz.streams import random_steps
+from tests.fuzz.tokens import accepted
 
-CONFIGS = {
-    "tiny": TINY,
-    "default": ArrayConfig(),
-    "output-stationary": replace(TINY, dataflows="output-stationary"),
-    "weight-stationary": replace(TINY, dataflows="weight-stationary"),
-}
-STREAMS_A_PAIR = 8
-"""Streams that one pair of devices runs, one after the other."""
+SHRINK_SECONDS = 180
+"""After as many the smallest case so far is good enough."""
+INVALID_SHARE = 0.3
+"""Of the cases: those that begin with an invalid stream."""
 
 
-def try_seed(config: ArrayConfig, seed: int, pair: Pair) -> str | None:
-    """Runs the stream of ``seed``; what went wrong, or None."""
-    rng = random.Random(seed)
-    steps = random_steps(config, rng, rng.randint(5, 60))
-    return pair.difference(build(config, steps), contents(config, np.random.default_rng(seed)))
+def problem_of_invalid(case: Case) -> str | None:
+    """Runs a case whose first stream was made invalid, or wild at least; what is wrong, or None.
 
-
-def try_invalid_seed(config: ArrayConfig, seed: int, pair: Pair) -> str | None:
-    """Runs an invalid stream of ``seed`` and a valid one after it; what went wrong, or None.
-
-    Any status will do for the first, as long as there is one; but what the verifier accepts must not fail.
+    The verifier says in one line what it has against that stream, or else the stream ends well and as the reference says.
     """
-    rng = random.Random(seed)
-    steps = random_steps(config, rng, rng.randint(5, 30))
-    stream, change = mutated(config, rng, build(config, steps))
-    memory = contents(config, np.random.default_rng(seed))
+    assert case.intruder is not None
+    alone = Case(case.config, (case.intruder,), case.contents, case.surroundings)
+    if accepted(case.intruder, case.config):
+        if defined_memory(alone) is not None:
+            return problem(alone)
+        return _fault_of_accepted(alone) or problem(case)
+    return _bad_refusal(alone) or problem(case)
+
+
+def _bad_refusal(case: Case) -> str | None:
     try:
-        for device in (pair.model, pair.sim):
-            found = outcome(device, stream, memory, verify=False)
-            if found.status is not isa.Status.OK and accepted(stream, config):
-                return f"{device.name}: {found.words}, which the verifier accepts, after {change}"
-            if not found.balanced:
-                return f"{device.name}: {UNBALANCED}, after {change}"
-    except DeviceError as error:
-        return f"{device.name}: {error}, after {change}"
-    problem = try_seed(config, seed, pair)
-    return problem and f"{problem}, after {change}"
+        verify(case.streams[0], case.config)
+    except StreamError as error:
+        text = str(error)
+        return None if text.startswith("descriptor ") and "\n" not in text else f"the verifier does not name the descriptor: {text!r}"
+    return "the verifier changed its mind"
 
 
-def accepted(stream: Stream, config: ArrayConfig) -> bool:
-    """Whether the verifier lets ``stream`` pass."""
+def _fault_of_accepted(case: Case) -> str | None:
+    """What the verifier accepts ends well, even where its result depends on what the ISA leaves open."""
+    for opened in (open_model, open_sim):
+        with opened(case) as device:
+            _, words = ending(device, case.streams[0], case.contents)
+            if words:
+                return f"{device.name}: {words}, which the verifier accepts"
+    return None
+
+
+def draw(name: str, seed: int) -> tuple[Case, str]:
+    """The case of ``seed``, and what kind of case it is."""
+    if random.Random(seed).random() < INVALID_SHARE:
+        case, change = random_invalid_case(CONFIGS[name], seed)
+        return case, f"invalid: {change}"
+    return random_case(CONFIGS[name], seed), "valid"
+
+
+def check(case: Case) -> str | None:
+    """What is wrong with a case of any kind, in words, or None."""
     try:
-        verify(stream, config)
-    except StreamError:
-        return False
-    return True
+        return problem(case) if case.intruder is None else problem_of_invalid(case)
+    except HwaccError as error:
+        return str(error)
 
 
-def report(config: ArrayConfig, seed: int, pair_seed: int, folder: Path) -> str:
-    """Shrinks and saves the stream of ``seed``, on devices of its own; says where it is."""
-    memory = contents(config, np.random.default_rng(seed))
+def _without_intruder(case: Case) -> Iterator[Case]:
+    """The cases into which one with an invalid stream falls."""
+    if case.intruder is not None:
+        yield replace(case, intruder=None)
+        if accepted(case.intruder, case.config):
+            yield Case(case.config, (case.intruder,), case.contents, case.surroundings)
 
-    def fails(candidate: list[Step]) -> bool:
-        with Pair(config, pair_seed) as pair:
-            return pair.difference(build(config, candidate), memory) is not None
 
-    rng = random.Random(seed)
-    steps = random_steps(config, rng, rng.randint(5, 60))
-    if fails(steps):
-        steps = shrink(config, steps, fails)
-    stream = build(config, steps)
-    path = folder / f"fuzz-{config.rows}x{config.cols}-{seed}.hwst"
-    path.write_bytes(stream.to_bytes())
-    np.savez(path.with_suffix(".npz"), **{slot.name: content for slot, content in zip(slots(config), memory)})  # type: ignore[arg-type]
-    return f"{len(stream.descriptors)} descriptors in {path}, memory beside it\n{stream.text()}"
+def report(case: Case, path: Path) -> str:
+    """Saves a failing case, then a smaller one in its place; says where it is, what it holds and how to run it again."""
+    case = next((simpler for simpler in _without_intruder(case) if check(simpler) is not None), case)
+    case.save(path)
+    deadline = time.monotonic() + SHRINK_SECONDS
+    culprit = next((name for name in ("model", "sim") if case.intruder is None and problem(case, name) is not None), None)
+
+    def fails(candidate: Case) -> bool:
+        if time.monotonic() > deadline:
+            return False
+        return (check(candidate) if culprit is None else problem(candidate, culprit)) is not None
+
+    small = shrink(case, fails)
+    small.save(path)
+    count = sum(len(stream.descriptors) for stream in small.streams)
+    return f"{small.text()}\n{check(small)}\n{count} descriptors saved; to run them again: python -m tests.fuzz.run --replay {path}"
 
 
 def main() -> int:
-    """The command; 1 if a stream failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description="random streams on the model and the RTL")
+    """The command; 1 if a case failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description="random streams on the reference, the model and the RTL")
     parser.add_argument("--time", type=float, default=60, help="seconds")
     parser.add_argument("--seed", type=int, default=None, help="first seed; default: drawn and printed")
-    parser.add_argument("--config", choices=CONFIGS, default="tiny", help="which array")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder for failing streams")
+    parser.add_argument("--cases", type=int, default=None, help="cases, at most")
+    parser.add_argument("--config", choices=[*CONFIGS, "all"], default="all", help="which array; all: in turn")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder for failing cases")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run a saved case, and nothing else")
     arguments = parser.parse_args()
+    if arguments.replay is not None:
+        return _replay(arguments.replay)
     first = random.SystemRandom().randrange(1 << 31) if arguments.seed is None else arguments.seed
-    sys.stderr.write(f"first seed {first}\n")
-    return _run(CONFIGS[arguments.config], first, arguments.time, arguments.output)
+    names = list(CONFIGS) if arguments.config == "all" else [arguments.config]
+    sys.stderr.write(f"first seed {first}, configuration {arguments.config}\n")
+    return _run(names, first, arguments.time, arguments.cases, arguments.output)
 
 
-def _run(config: ArrayConfig, first: int, seconds: float, folder: Path) -> int:
-    deadline, seed = time.monotonic() + seconds, first
-    while time.monotonic() < deadline:
-        pair_seed = seed
-        with Pair(config, pair_seed) as pair:
-            for seed in range(pair_seed, pair_seed + STREAMS_A_PAIR):
-                problem = try_seed(config, seed, pair)
-                if problem is not None:
-                    sys.stdout.write(
-                        f"seed {seed} with devices of seed {pair_seed}: {problem}\n{report(config, seed, pair_seed, folder)}\n"
-                    )
-                    return 1
-        seed = pair_seed + STREAMS_A_PAIR
-    sys.stdout.write(f"{seed - first} streams, seeds {first} to {seed - 1}: model and RTL agree\n")
+def _run(names: list[str], first: int, seconds: float, most: int | None, folder: Path) -> int:
+    deadline, seed, done = time.monotonic() + seconds, first, Counter[str]()
+    while time.monotonic() < deadline and (most is None or seed < first + most):
+        name = names[(seed - first) % len(names)]
+        case, kind = draw(name, seed)
+        found = check(case)
+        if found is not None:
+            path = folder / f"fuzz-{name}-{seed}.npz"
+            sys.stdout.write(f"seed {seed} on {name}, {kind}: {found}\n")
+            sys.stdout.flush()
+            sys.stdout.write(f"{report(case, path)}\nunshrunk: --config {name} --seed {seed} --cases 1\n")
+            return 1
+        done[kind.split(":")[0]] += 1
+        seed += 1
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.items()))
+    sys.stdout.write(f"{seed - first} cases ({counts}), seeds {first} to {seed - 1}: reference, model and RTL agree\n")
     return 0
+
+
+def _replay(path: Path) -> int:
+    case = Case.load(path)
+    found = check(case)
+    sys.stdout.write(f"{case.text()}\n{'it passes' if found is None else found}\n")
+    return 0 if found is None else 1
 
 
 if __name__ == "__main__":

@@ -140,13 +140,13 @@ class Defined:
         return self._columns[acc : acc + rows * tiles].reshape(rows, -1)[:, :n]
 
 
-def well_defined(config: ArrayConfig, steps: Sequence[Step]) -> bool:
-    """Whether no step reads what the ISA leaves undefined."""
+def well_defined(config: ArrayConfig, descriptors: Sequence[isa.Descriptor]) -> bool:
+    """Whether none, executed in this order, reads what the ISA leaves undefined."""
     defined = Defined(config)
-    for step in steps:
-        if not defined.allows(step.descriptor):
+    for descriptor in descriptors:
+        if not defined.allows(descriptor):
             return False
-        defined.apply(step.descriptor)
+        defined.apply(descriptor)
     return True
 
 
