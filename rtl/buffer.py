@@ -40,6 +40,8 @@ class ByteLanes(wiring.Component):
         super().__init__({"write": In(local_write_port(config)), **reads})
 
     def elaborate(self, platform):
+        if hasattr(platform, "get_byte_lanes"):
+            return platform.get_byte_lanes(self)
         m = Module()
         m.d.comb += self.write.ready.eq(1)
         beats = [self._beat_index(m, lane) for lane in range(self.bus_bytes)]
@@ -85,6 +87,8 @@ class OperandBuffer(wiring.Component):
         super().__init__({"write": In(local_write_port(config)), **reads})
 
     def elaborate(self, platform):
+        if hasattr(platform, "get_operand_buffer"):
+            return platform.get_operand_buffer(self)
         m = Module()
         width = max(self.window, self.config.bus_bytes)
         words = self.config.operand_bytes // width

@@ -42,6 +42,8 @@ class Feeder(wiring.Component):
         )
 
     def elaborate(self, platform):
+        if hasattr(platform, "get_feeder"):
+            return platform.get_feeder(self)
         m = Module()
         bits = self.word_bytes * 8
         keep = Array(Const((1 << (8 * count)) - 1, bits) for count in range(self.word_bytes + 1))

@@ -18,35 +18,46 @@ from hwacc.errors import DeviceError
 from hwacc.sim import cache, compile, toolchain
 from hwacc.sim.compile import Trace
 from hwacc.sim.progress import Progress, silent
+from hwacc.sim.step import Array
 
-__all__ = ["Trace", "build", "build_verilog"]
+__all__ = ["Array", "Trace", "build", "build_verilog"]
 
 _PACKAGE = Path(hwacc.__path__[0])
 _CONTRACTS = ("isa.py", "csr.py", "config.py")
 """What the hardware imports from outside ``rtl``."""
-_TRANSLATORS = ("compile.py", "flatten.py")
+_TRANSLATORS = ("compile.py", "edges.py", "flatten.py", "step.py", "writes.py")
 """What decides here how Verilog becomes machine code."""
 
 
-def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, progress: Progress | None = None) -> Path:
+def build(config: ArrayConfig, *, trace: Trace = Trace.NONE, array: Array = Array.RTL, progress: Progress | None = None) -> Path:
     """The library for an accelerator of ``config``, from the cache or built now, which takes about a minute.
 
-    ``progress`` gets a line for each step. Raises :class:`hwacc.errors.MissingToolError` where a tool is missing,
-    :class:`DeviceError` where a step fails, naming the log.
+    ``progress`` gets a line for each step.
+    Raises :class:`hwacc.errors.MissingToolError` where a tool is missing, :class:`DeviceError` where a step fails, naming the log.
     """
-    text = generate_flat if trace is Trace.NONE else generate
-    return build_verilog(lambda: text(config), hardware_key(config), config, trace=trace, progress=progress)
+    key = [array.value, *hardware_key(config)]
+
+    def text() -> str:
+        return generate_flat(config, array) if trace is Trace.NONE else generate(config)
+
+    return build_verilog(text, key, config, trace=trace, array=array, progress=progress)
 
 
 def build_verilog(
-    text: Callable[[], str], key: Iterable[str], config: ArrayConfig, *, trace: Trace = Trace.NONE, progress: Progress | None = None
+    text: Callable[[], str],
+    key: Iterable[str],
+    config: ArrayConfig,
+    *,
+    trace: Trace = Trace.NONE,
+    array: Array = Array.RTL,
+    progress: Progress | None = None,
 ) -> Path:
     """As :func:`build`, for any Verilog with the accelerator's ports; ``key`` stands for what ``text`` depends on."""
     tell = progress or silent
-    name = f"simulator-{config.rows}x{config.cols}-{trace.value}-{cache.digest([*key, trace.value, *tool_key()])}.so"
+    name = f"simulator-{config.rows}x{config.cols}-{array.value}-{trace.value}-{cache.digest([*key, trace.value, *tool_key()])}.so"
 
     def make(folder: Path) -> Path:
-        return compile.compile_library(write_verilog(text, folder, config, tell), config, trace, tell)
+        return compile.compile_library(write_verilog(text, folder, config, tell), config, trace, array, tell)
 
     return cache.obtain(name, lambda folder: logged(make, folder, name), tell)
 
@@ -58,11 +69,11 @@ def generate(config: ArrayConfig) -> str:
     return generate(config)
 
 
-def generate_flat(config: ArrayConfig) -> str:
+def generate_flat(config: ArrayConfig, array: Array) -> str:
     """The accelerator's Verilog, for speed."""
     from hwacc.sim.flatten import generate_flat  # here, as above
 
-    return generate_flat(config)
+    return generate_flat(config, array)
 
 
 def hardware_key(config: ArrayConfig) -> list[str]:

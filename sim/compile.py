@@ -20,11 +20,14 @@ from hwacc.errors import DeviceError
 from hwacc.rtl.verilog import TOP
 from hwacc.sim import toolchain
 from hwacc.sim.progress import Progress
+from hwacc.sim.step import SOURCES, Array
 
 PREFIX = "Vhwacc"
 """Name of the generated class; the harness knows it."""
 HARNESS = Path(__file__).parent / "harness"
 LIBRARY = "simulator.so"
+EITHER_EDGE = "@(edge clk)"
+"""What is in Verilog that counts each edge of its clock as a cycle (:mod:`hwacc.sim.edges`)."""
 LOG = "build.log"
 
 VERILATOR_FLAGS = (
@@ -32,6 +35,7 @@ VERILATOR_FLAGS = (
     "--output-split",
     "0",
     "-O3",
+    "-fno-case",
     "--x-assign",
     "fast",
     "--x-initial",
@@ -42,8 +46,8 @@ VERILATOR_FLAGS = (
 )
 COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-DVL_IGNORE_UNKNOWN_ARCH", "-fno-sanitize=undefined", "-w")
 """Some compilers (zig) look for undefined behaviour unless told not to, and find it in the generated code."""
-FAST_FLAGS = ("-O1", "-march=native", "-fno-stack-protector", "-include", str(HARNESS / "sign.hpp"))
-"""-O2 takes longer and gives no faster simulation."""
+FAST_FLAGS = ("-O2", "-march=native", "-fno-stack-protector", "-include", str(HARNESS / "sign.hpp"))
+STEP_FLAGS = ("-O3", "-march=native", "-fwrapv", "-fno-stack-protector")
 SLOW_FLAGS = ("-O0",)
 RUNTIME_FLAGS = ("-O1",)
 MACROS = ("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE", "VM_TRACE_FST", "VM_TRACE_SAIF", "VM_TRACE_VCD")
@@ -75,8 +79,8 @@ class Unit(NamedTuple):
     flags: tuple[str, ...]
 
 
-def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, progress: Progress) -> Path:
-    """Makes the simulator's shared library beside ``verilog`` and returns its path.
+def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, array: Array, progress: Progress) -> Path:
+    """Makes the simulator's shared library beside ``verilog`` and returns its path. With :attr:`Array.STEP`, ``verilog`` has step modules.
 
     Raises :class:`hwacc.errors.MissingToolError`, or :class:`DeviceError` naming the tool that failed.
     """
@@ -85,10 +89,13 @@ def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, progress: 
     generated = translate(verilog, PREFIX, [] if trace is Trace.NONE else [f"--trace-{trace.value}"])
     progress("simulator: the C++ compiler makes the library")
     runtime = [] if trace is Trace.NONE else [f"verilated_{trace.value}_c.cpp"]
-    macros = {"BUS_BYTES": config.bus_bytes, "VL_TIME_CONTEXT": 1}
+    macros = {"BUS_BYTES": config.bus_bytes, "VL_TIME_CONTEXT": 1, **step_macros(config)}
+    macros["BOTH_EDGES"] = int(EITHER_EDGE in verilog.read_text())
     if trace is not Trace.NONE:
         macros |= {"VM_TRACE": 1, f"VM_TRACE_{trace.name}": 1}
     units = design_units(generated, PREFIX, [HARNESS / "harness.cpp"], runtime)
+    if array is Array.STEP:
+        units.append(step_unit())
     objects = compile_units(units, folder, macros, [HARNESS / "compression", generated])
     return link(objects, folder / LIBRARY, ["-shared"])
 
@@ -111,6 +118,16 @@ def design_units(generated: Path, prefix: str, harness: Sequence[Path], runtime:
         Unit("slow", [s for s in sources if s.stem.endswith("__Slow")], SLOW_FLAGS),
         Unit("runtime", [include / name for name in ("verilated.cpp", "verilated_threads.cpp", *runtime)], RUNTIME_FLAGS),
     ]
+
+
+def step_unit() -> Unit:
+    """What step modules call; it needs :func:`step_macros`."""
+    return Unit("step", [HARNESS / name for name in SOURCES], STEP_FLAGS)
+
+
+def step_macros(config: ArrayConfig) -> dict[str, int]:
+    """The sizes of the array, which the compiler has to know to use wide instructions."""
+    return {"ARRAY_ROWS": config.rows, "ARRAY_COLS": config.cols}
 
 
 def compile_units(units: Sequence[Unit], folder: Path, macros: Mapping[str, int], folders: Sequence[Path]) -> list[Path]:

@@ -16,6 +16,9 @@ from amaranth.back import rtlil, verilog
 from hwacc.config import ArrayConfig
 from hwacc.rtl.top import Accelerator
 from hwacc.rtl.verilog import TOP
+from hwacc.sim.edges import Sampled, both_edges
+from hwacc.sim.step import Array, StepPlatform, step_modules
+from hwacc.sim.writes import merge_writes
 
 PASSES = """
 proc
@@ -42,10 +45,24 @@ _ZERO_CONTENT = re.compile(
 )
 """A memory's initial content in RTLIL where it is zero, which the simulator assumes anyway (``--x-initial fast``)."""
 
+_SIGNAL = re.compile(r"^(  (?:reg|wire) \[(\d+):0\] (?:\\\S+ |[\w$]+))( *= [^;\n]*)?;$", re.MULTILINE)
+"""The declaration of a signal that is no memory."""
 
-def generate_flat(config: ArrayConfig) -> str:
-    """Verilog of the whole accelerator in one module, with the same ports as :func:`hwacc.rtl.verilog.generate`."""
+
+def generate_flat(config: ArrayConfig, array: Array = Array.RTL) -> str:
+    """Verilog of the whole accelerator in one module, with the ports of :func:`hwacc.rtl.verilog.generate`, clocked as
+    :mod:`hwacc.sim.edges` says.
+
+    With :attr:`Array.STEP`, the array, its feeders and buffers are instances of :func:`hwacc.sim.step.step_modules`, which follow it.
+    """
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
-    netlist = _ZERO_CONTENT.sub("", rtlil.convert(Accelerator(config), name=TOP, emit_src=False))
+    platform = StepPlatform() if array is Array.STEP else None
+    netlist = _ZERO_CONTENT.sub("", rtlil.convert(Sampled(Accelerator(config)), name=TOP, platform=platform, emit_src=False))
     yosys = verilog.find_yosys(lambda version: version >= (0, 40))
-    return str(yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{PASSES}", ignore_warnings=True))
+    flat = split_wide(merge_writes(str(yosys.run(["-q", "-"], f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{PASSES}", ignore_warnings=True))))
+    return both_edges(flat + step_modules(config) if array is Array.STEP else flat)
+
+
+def split_wide(verilog: str) -> str:
+    """The same Verilog, in which Verilator may keep the parts of signals wider than a machine word apart: most are records."""
+    return _SIGNAL.sub(lambda m: f"{m[1]} /*verilator split_var*/{m[3] or ''};" if int(m[2]) >= 64 else m[0], verilog)

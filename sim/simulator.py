@@ -19,7 +19,7 @@ from hwacc import csr
 from hwacc.config import ArrayConfig
 from hwacc.errors import DeviceError
 from hwacc.sim import binding
-from hwacc.sim.build import Trace, build
+from hwacc.sim.build import Array, Trace, build
 from hwacc.sim.progress import Progress
 
 PAGE = 4096
@@ -93,6 +93,7 @@ class Simulator:
 
     ``memory`` is the memory's content, uint8 of shape [size], shared with the
     C++ side without a copy; index 0 is address ``parameters.base``. ``trace`` names a waveform file, ``.fst`` or ``.vcd``.
+    ``array`` is ``rtl`` or ``step`` (:class:`Array`); a given ``library`` is what it is.
 
     Raises :class:`hwacc.errors.MissingToolError` where a tool is missing, :class:`DeviceError` where the build
     fails or the waveform cannot be written.
@@ -104,13 +105,15 @@ class Simulator:
         memory: Memory | None = None,
         *,
         trace: Path | None = None,
+        array: str = Array.RTL,
         library: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.config = config
         self.parameters = memory or Memory()
         kind = Trace.of(trace)
-        self._library = binding.load(library or build(config, trace=kind, progress=progress))
+        self.array = Array.chosen(array, waveform=trace is not None)
+        self._library = binding.load(library or build(config, trace=kind, array=self.array, progress=progress))
         self.memory: NDArray[np.uint8] = np.zeros(self.parameters.size, np.uint8)
         self._handle: ctypes.c_void_p | None = self._create()
         if trace is not None:

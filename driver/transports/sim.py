@@ -39,12 +39,15 @@ def open_sim(
     stalls: Stalls | None = None,
     error_range: tuple[int, int] = (0, 0),
     trace: Path | None = None,
+    array: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SimTransport:
     """Builds (or takes from the cache) and starts a simulated device.
 
     ``memory_latency`` counts cycles, each way; ``error_range`` is the start and length of addresses that answer with a
-    bus error. Raises :class:`MissingToolError` where a package or a compiler is missing, :class:`DeviceError` for more memory than
+    bus error. ``array`` says what computes the array, its feeders and buffers: their RTL (``rtl``, or None), or C++ functions
+    that are equal to it cycle by cycle (``step``).
+    Raises :class:`MissingToolError` where a package or a compiler is missing, :class:`DeviceError` for more memory than
     the machine has.
     """
     problem = missing()
@@ -63,7 +66,7 @@ def open_sim(
         stalls=stalls or Stalls(),
     )
     try:
-        return SimTransport(Simulator(config, memory, trace=trace, progress=progress))
+        return SimTransport(Simulator(config, memory, trace=trace, array=array or "rtl", progress=progress))
     except MemoryError:
         raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
@@ -89,6 +92,11 @@ class SimTransport:
     def memory(self) -> Bytes:
         """The memory, shared with the simulator; not valid after :meth:`close`."""
         return self._window.memory
+
+    @property
+    def array(self) -> str:
+        """What computes the array: ``rtl`` or ``step``."""
+        return self.simulator.array.value
 
     @property
     def cycles(self) -> int:

@@ -9,8 +9,8 @@ import click
 
 from hwacc.commands.bench_heatmap import heatmap
 from hwacc.commands.bench_survey import survey
-from hwacc.commands.console import answer_json, new_table, progress, show_table
-from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
+from hwacc.commands.console import answer_json, new_table, progress, say, show_table
+from hwacc.commands.options import ARRAYS, ConfigChoice, array_option, config_options, json_option, memory_latency_option
 from hwacc.errors import HwaccError
 
 DEFAULT_SECONDS = 3.0
@@ -55,6 +55,7 @@ command.add_command(survey)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the operands.")
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform.")
 @memory_latency_option
+@array_option
 @json_option
 @config_options
 def gemm(
@@ -63,6 +64,7 @@ def gemm(
     seed: int,
     trace: Path | None,
     memory_latency: int | None,
+    array: str | None,
     as_json: bool,
     config: ConfigChoice,
 ) -> None:
@@ -79,16 +81,19 @@ def gemm(
     from hwacc.commands.gemm_bench import measure
     from hwacc.commands.gemm_tables import show_results
     from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
+    from hwacc.sim.step import Array
 
     chosen = config.resolve()
     latency = DEFAULT_MEMORY_LATENCY if memory_latency is None else memory_latency
+    used = Array.chosen(array, waveform=trace is not None).value
     with progress() as report:
-        results = list(measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, report=report))
+        results = list(measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, array=used, report=report))
     if as_json:
         rows = [result.to_dict() for result in results]
-        answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "results": rows})
+        answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "array": used, "results": rows})
     else:
         show_results(results)
+        say(f"array, feeders, buffers: {ARRAYS[used]}")
     wrong = sum(result.mismatches for result in results)
     if wrong:
         raise HwaccError(f"{wrong} elements differ from the reference; seed {seed} repeats it")
@@ -98,22 +103,28 @@ def gemm(
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 600), default=DEFAULT_SECONDS, show_default=True, help="How long to measure, at least."
 )
+@array_option
 @json_option
 @config_options
-def simulator(seconds: float, as_json: bool, config: ConfigChoice) -> None:
+def simulator(seconds: float, array: str | None, as_json: bool, config: ConfigChoice) -> None:
     """Say how many clock cycles a second the simulator steps while the array is busy, on one core.
+
+    Whole accelerator and memory. The last result is compared with the reference; a difference is an error.
 
     \b
     Examples:
       hwacc bench simulator
+      hwacc bench simulator --array rtl --json
       hwacc bench simulator --rows 8 --cols 8 --json
     """
     from hwacc.commands.gemm_bench import simulation_speed
+    from hwacc.sim.step import Array
 
+    used = Array.chosen(array, waveform=False).value
     chosen = config.resolve()
     with progress() as report:
-        speed = simulation_speed(chosen, seconds, report)
-    row = {"rows": chosen.rows, "cols": chosen.cols, "cycles_per_second": round(speed)}
+        speed = simulation_speed(chosen, seconds, used, report)
+    row = {"rows": chosen.rows, "cols": chosen.cols, "array": used, "cycles_per_second": round(speed)}
     if as_json:
         answer_json(row)
     else:
@@ -123,5 +134,5 @@ def simulator(seconds: float, as_json: bool, config: ConfigChoice) -> None:
 def _show(rows: list[dict[str, Any]]) -> None:
     table = new_table(*rows[0], right=tuple(rows[0]))
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else f"{value:.1f}" for value in row.values()))
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else f"{value}" for value in row.values()))
     show_table(table)

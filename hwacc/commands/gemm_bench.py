@@ -18,6 +18,7 @@ from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError
 from hwacc.limits import limit_cycles
+from hwacc.sim.step import Array
 
 OUTPUTS = {"i8": "int8", "i32": "int32"}
 SPARE_BYTES = 2**20
@@ -63,40 +64,51 @@ def measure(
     seed: int,
     memory_latency: int,
     trace: Path | None = None,
+    array: str | None = None,
     report: Report,
     report_shape: Report | None = None,
 ) -> Iterator[Result]:
     """Runs each M×K×N on a simulated device of its own, so that none depends on the one before, and yields what it took.
 
-    ``out`` is a key of :data:`OUTPUTS`. A waveform holds all of them, on one device. ``report`` hears of the steps of a build,
-    ``report_shape`` (or else ``report``) of each product.
+    ``out`` is a key of :data:`OUTPUTS`, ``array`` what :meth:`hwacc.sim.step.Array.chosen` takes. A waveform holds all products, on one
+    device. ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
     """
     for m, k, n in shapes:  # said before a build that takes a minute
         check_sizes(gemm_spec(m, k, n, OUTPUTS[out]), config)
-    memory = _memory(shapes, out)
+    used = Array.chosen(array, waveform=trace is not None).value
+    options: dict[str, Any] = {"memory_latency": memory_latency, "trace": trace, "array": used, "progress": report}
     groups: list[Sequence[Shape]] = [[shape] for shape in shapes] if trace is None else [shapes]
     for group in groups:
-        with Device.open("sim", config, memory_bytes=memory, memory_latency=memory_latency, trace=trace, progress=report) as device:
+        with Device.open("sim", config, memory_bytes=_memory(shapes, out), **options) as device:
             for shape in group:
                 (report_shape or report)("multiplying {}×{}×{}".format(*shape))
                 yield _measure(device, shape, out, seed)
 
 
-def simulation_speed(config: ArrayConfig, seconds: float, report: Report) -> float:
-    """Clock cycles a second of wall time while GEMMs run back to back; only the stepping of the clock is timed."""
+def simulation_speed(config: ArrayConfig, seconds: float, array: str, report: Report) -> float:
+    """Clock cycles a second while GEMMs run back to back; only the stepping of the clock is timed.
+
+    The seconds are the processor's, so that a busy machine does not change the answer: the simulator is one thread, and waits for nothing.
+
+    Raises :class:`HwaccError` if the last result is not the reference's.
+    """
     a, b = _operands(SPEED_SHAPE, seed=0)
+    expected = gemm_reference(gemm_spec(*SPEED_SHAPE, "int8"), a, b)
     stream = gemm_stream(*SPEED_SHAPE, "int8", config)
-    with Device.open("sim", config, memory_bytes=_memory([SPEED_SHAPE], "i8"), progress=report) as device:
-        buffers = [device.place(a), device.place(b), device.allocate(SPEED_SHAPE[0] * SPEED_SHAPE[2])]
+    with Device.open("sim", config, memory_bytes=_memory([SPEED_SHAPE], "i8"), array=array, progress=report) as device:
+        buffers = [device.place(a), device.place(b), device.place(~expected)]
         device.run(stream, buffers)  # warms the caches
         report(f"stepping {config.rows}×{config.cols} for {seconds:g} seconds")
         cycles, spent = 0, 0.0
         while spent < seconds:
             submission = device.submit(stream, buffers)
-            before, start = _cycles(device), time.perf_counter()
+            before, start = _cycles(device), time.thread_time()
             submission.wait()
-            spent += time.perf_counter() - start
+            spent += time.thread_time() - start
             cycles += _cycles(device) - before
+        wrong = int((buffers[2].read(expected.dtype, expected.shape) != expected).sum())
+        if wrong:
+            raise HwaccError(f"{wrong} elements differ from the reference")
     return cycles / spent
 
 

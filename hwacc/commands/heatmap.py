@@ -13,6 +13,7 @@ from hwacc.commands.gemm_bench import OUTPUTS, Report, Shape, measure
 from hwacc.config import INT32_BYTES, ArrayConfig
 from hwacc.errors import HwaccError
 from hwacc.limits import limit_cycles
+from hwacc.sim.step import Array
 
 ELEMENT_BYTES = {"i8": 1, "i32": INT32_BYTES}
 
@@ -33,7 +34,7 @@ class Setup:
 
     def to_dict(self) -> dict[str, Any]:
         """By name, for JSON."""
-        return {**asdict(self), "config": self.config.to_dict()}
+        return {**asdict(self), "config": self.config.to_dict(), "array": None if self.estimate else Array.STEP.value}
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,8 @@ def survey(setup: Setup, shapes: Sequence[Shape], seed: int, report: Report, rep
             yield _estimated(setup, shape)
         return
     assert setup.memory_latency is not None, "a device has one"
-    measured = measure(
-        shapes, setup.out, setup.config, seed=seed, memory_latency=setup.memory_latency, report=report, report_shape=report_shape
-    )
+    options: dict[str, Any] = {"memory_latency": setup.memory_latency, "array": Array.STEP.value}
+    measured = measure(shapes, setup.out, setup.config, seed=seed, **options, report=report, report_shape=report_shape)
     for result in measured:
         yield Point(result.m, result.k, result.n, result.cycles, result.limit_cycles, result.mismatches, result.stalls)
 

@@ -66,6 +66,14 @@ memory_latency_option = click.option(
     "--memory-latency", type=click.IntRange(0, 10_000), metavar="CYCLES", help="Latency of simulated memory, each way.  [default: 32]"
 )
 
+ARRAYS = {"rtl": "their RTL", "step": "C++ functions, equal to their RTL cycle by cycle (--array rtl simulates that)"}
+"""What can simulate the array, its feeders and buffers, in words."""
+array_option = click.option(
+    "--array",
+    type=click.Choice(list(ARRAYS)),
+    help="RTL, or faster C++, for the array, its feeders and buffers (sim only).  [default: step; rtl with --trace]",
+)
+
 
 def _kind(name: str) -> dict[str, Any]:
     """How click reads parameter ``name``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwacc.commands.console import Progress, answer_json, note, progress
-from hwacc.commands.options import ConfigChoice, config_options, json_option, memory_latency_option
+from hwacc.commands.options import ConfigChoice, array_option, config_options, json_option, memory_latency_option
 from hwacc.commands.session import Session
 from hwacc.errors import HwaccError, InputError
 
@@ -36,6 +36,7 @@ PROGRAM_SUFFIX = ".hwx"
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform (sim only).")
 @click.option("--max-cycles", type=click.IntRange(1), metavar="N", help="Most cycles of a task.")
 @memory_latency_option
+@array_option
 @json_option
 @config_options
 def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) -> None:
@@ -70,13 +71,13 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
     program = _load(model, config, report)
     sets = _inputs(model, program, options)
     reference = _reference(model) if options["check"] else None
-    runs = _run(program, sets, options, report)
+    runs, array = _run(program, sets, options, report)
     check = None
     if reference is not None:
         report(f"comparing with {reference.name}")
         check = reference.check(sets, [run.outputs for run in runs])
     seed = options["seed"] if options["count"] else None
-    return Session(program, options["device"], runs, check, seed, _best(model, options["labels_file"], runs))
+    return Session(program, options["device"], array, runs, check, seed, _best(model, options["labels_file"], runs))
 
 
 def _load(model: Path, config: ConfigChoice, report: Progress) -> Program:
@@ -123,17 +124,19 @@ def _reference(model: Path) -> Any:
     return ReferenceInterpreter(model)
 
 
-def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progress) -> list[Run]:
+def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progress) -> tuple[list[Run], str | None]:
+    """A run for each set of inputs, and what simulated the array."""
     from hwacc.coordinator.backend import Backend
     from hwacc.coordinator.backends.cpu import CpuBackend
     from hwacc.coordinator.backends.host import HostBackend
     from hwacc.coordinator.backends.hwacc import HwaccBackend
     from hwacc.coordinator.runner import Runner, memory_needed
     from hwacc.driver.device import Device
+    from hwacc.sim.step import Array
 
-    special = {"memory_latency": options["memory_latency"], "trace": options["trace"]}
+    special = {"memory_latency": options["memory_latency"], "trace": options["trace"], "array": options["array"]}
     if options["device"] == "sim":
-        special["progress"] = report
+        special |= {"progress": report, "array": Array.chosen(options["array"], waveform=options["trace"] is not None).value}
     with Device.open(options["device"], program.config, memory_bytes=memory_needed(program), **special) as device:
         backends: list[Backend] = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
         with Runner(program, device, backends) as runner:
@@ -142,7 +145,7 @@ def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progre
                 which = f"running input {number} of {len(sets)} on {device.name}"
                 report(which)
                 runs.append(runner.run(inputs, lambda task, which=which: report.detail(f"{which}: {task.name}")))  # type: ignore[misc]
-            return runs
+            return runs, getattr(device.transport, "array", None)
 
 
 def _best(model: Path, labels_file: Path | None, runs: list[Run]) -> list[list[tuple[str, float]]]:

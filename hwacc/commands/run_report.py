@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwacc.commands.console import new_table, percent, say, show_table
+from hwacc.commands.options import ARRAYS
 
 if TYPE_CHECKING:
     from hwacc.commands.session import Session
@@ -20,6 +21,7 @@ def to_json(session: Session) -> dict[str, Any]:
     return {
         "model": session.program.name,
         "device": session.device,
+        "array": session.array,
         "config": session.program.config.to_dict(),
         "tasks": [_task(record) for record in records],
         "totals": {
@@ -107,6 +109,8 @@ def _print_totals(session: Session, records: tuple[TaskRecord, ...], peak: int) 
     macs = sum(record.task.macs for record in records)
     total = cycles(records)
     say(f"{session.program.name} on {session.device}, {config.rows}×{config.cols} array: {macs:,} MACs")
+    if session.array is not None:
+        say(f"  array, feeders, buffers: {ARRAYS[session.array]}")
     for backend, count in macs_by_backend(records).items():
         say(f"  {backend}: {count:,} MACs, {percent(count, macs)}")
     if total is None:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class Session:
     """Everything that the reports need.
 
-    ``runs`` has an entry for each set of inputs; ``best`` the best labels of each run, where there are labels; ``seed``
-    is None where the inputs came from files.
+    ``array`` says what simulated the array, None where nothing did. ``runs`` has an entry for each set of inputs; ``best`` the
+    best labels of each run, where there are labels; ``seed`` is None where the inputs came from files.
     """
 
     program: Program
     device: str
+    array: str | None
     runs: list[Run]
     check: Check | None
     seed: int | None

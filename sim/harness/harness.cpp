@@ -1,6 +1,7 @@
 // The world around the Verilated accelerator: a clock, a memory, a register master; and the C interface that sim/binding.py declares.
 //
-// A cycle: the world drives its outputs, the device's logic settles, both sides' handshakes are observed, the clock rises.
+// A cycle: the world drives its outputs, the device's logic settles, both sides' handshakes are observed, the clock rises. (With
+// BOTH_EDGES, the device keeps what there is to observe, so that all of this takes one evaluation.)
 
 #include <cstdint>
 #include <memory>
@@ -102,6 +103,14 @@ class World {
         read_side_->drive(top_, cycle_);
         write_side_->drive(top_, cycle_);
         registers_.drive(top_);
+        if (BOTH_EDGES) clock_edge(in_reset);
+        else clock_period(in_reset);
+        ++cycle_;
+        if (top_.irq && !irq_before_ && timing_) stop_stopwatch();
+        irq_before_ = top_.irq;
+    }
+
+    void clock_period(bool in_reset) {
         top_.clk = 0;
         top_.eval();
         waveform.dump(cycle_ * PERIOD);
@@ -109,9 +118,13 @@ class World {
         top_.clk = 1;
         top_.eval();
         waveform.dump(cycle_ * PERIOD + PERIOD / 2);
-        ++cycle_;
-        if (top_.irq && !irq_before_ && timing_) stop_stopwatch();
-        irq_before_ = top_.irq;
+    }
+
+    // With sim/edges.py: outputs are those before the edge.
+    void clock_edge(bool in_reset) {
+        top_.clk = !top_.clk;
+        top_.eval();
+        if (!in_reset) observe();
     }
 
     void observe() {

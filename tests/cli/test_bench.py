@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from hwacc import config, isa, reference
@@ -92,6 +93,23 @@ def test_a_bad_configuration_is_one_line() -> None:
     assert complaint("bench", "gemm", "--rows", 5) == "rows must be a power of two from 2 to 64, not 5"
 
 
-def test_simulator_speed_is_a_number_of_cycles_a_second() -> None:
-    answer = json.loads(hwacc("bench", "simulator", "--seconds", "0.1", *TINY, "--json").stdout)
-    assert set(answer) == {"rows", "cols", "cycles_per_second"} and answer["cycles_per_second"] > 1000
+@pytest.mark.parametrize(("options", "array"), [((), "step"), (("--array", "rtl"), "rtl")])
+def test_simulator_speed_is_a_number_of_cycles_a_second_beside_what_simulated_the_array(options: tuple[str, ...], array: str) -> None:
+    answer = json.loads(hwacc("bench", "simulator", "--seconds", "0.1", *options, *TINY, "--json").stdout)
+    assert set(answer) == {"rows", "cols", "array", "cycles_per_second"} and answer["cycles_per_second"] > 1000
+    assert answer["array"] == array
+
+
+def test_simulator_speed_of_wrong_results_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemm_bench, "gemm_reference", lambda spec, a, b: np.zeros((len(a), b.shape[1]), np.int8))
+    assert "elements differ from the reference" in complaint("bench", "simulator", "--seconds", "0.1", *TINY)
+
+
+def test_gemm_says_what_simulated_the_array() -> None:
+    shown = hwacc("bench", "gemm", "--shapes", "4x4x4", *TINY).stdout
+    assert (
+        shown.splitlines()[-1] == "array, feeders, buffers: C++ functions, equal to their RTL cycle by cycle (--array rtl simulates that)"
+    )
+    answers = [json.loads(hwacc("bench", "gemm", "--shapes", "9x5x7", *TINY, "--array", a, "--json").stdout) for a in ("rtl", "step")]
+    assert [answer.pop("array") for answer in answers] == ["rtl", "step"]
+    assert answers[0] == answers[1]
