@@ -69,13 +69,14 @@ class Memory:
     ``latency`` counts cycles: reads from an accepted address to the first beat, writes from the last beat to the response;
     0 acts as 1, since the memory's outputs are registered. ``error_start`` and ``error_bytes`` give a range of addresses
     that answers SLVERR; whatever lies outside the memory answers DECERR. ``base`` and ``size`` are multiples of 4096.
+    ``queue_depth`` bursts may be on the way in each direction: enough for a beat a cycle from bursts of one beat, up to a latency of 250.
     """
 
     size: int = 64 * 2**20
     base: int = 0
     read_latency: int = 32
     write_latency: int = 32
-    queue_depth: int = 64
+    queue_depth: int = 256
     error_start: int = 0
     error_bytes: int = 0
     stalls: Stalls = field(default_factory=Stalls)
