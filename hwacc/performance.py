@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,14 @@ GEMM = BENCHMARKS / "gemm.json"
 """What was measured: see :mod:`hwacc.commands.bench_record`."""
 BEFORE = BENCHMARKS / "before.json"
 """The same, measured when the cycle account came."""
+SURVEY = BENCHMARKS / "survey.json"
+"""Random products, measured likewise."""
 PEER = BENCHMARKS / "peer.json"
 
+SIZES = (1, 500, 2_000, 10_000, 50_001)
+"""Bounds of random products, in cycles, that a line of their table is for."""
+LEAST_SHARE, LEAST_CYCLES = 1.05, 200
+"""What a product must reach: this share of the bound, and so many cycles more for a cold start."""
 GOAL_SHARE, GOAL_CYCLES = 1.02, 150
 """The goal: the bound, and a little for what only an ideal memory spares."""
 ACCOUNTED = ("64×64×64", "1×512×512", "49×576×160")
@@ -103,7 +111,38 @@ def _account() -> str:
     return table(head, lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"cycles": _cycles, "memory": _memory, "account": _account}
+def _survey() -> str:
+    """How many random products of each size reach what they should, and which cause holds most of those that do not."""
+    lines = []
+    for name in ("int32", "int8"):
+        rows = list(run(name, SURVEY).values())
+        for low, high in pairwise(SIZES):
+            some = [row for row in rows if low <= row["limit_cycles"] < high]
+            missed = [row for row in some if row["cycles"] > LEAST_SHARE * row["limit_cycles"] + LEAST_CYCLES]
+            reached = sum(row["cycles"] <= GOAL_SHARE * row["limit_cycles"] + GOAL_CYCLES for row in some)
+            shares = sorted(row["limit_cycles"] / row["cycles"] for row in some)
+            causes = Counter(max(_lost(row), key=_lost(row).__getitem__) for row in missed)
+            lines.append(
+                (
+                    name,
+                    f"{_number(low)} … {_number(high - 1)}",
+                    str(len(some)),
+                    str(len(some) - len(missed)),
+                    str(reached),
+                    _percent(shares[len(shares) // 2], 1),
+                    ", ".join(f"`{cause}` {count}" for cause, count in causes.most_common()) or "-",
+                )
+            )
+    limits = (f"≤ {LEAST_SHARE} · bound + {LEAST_CYCLES}", f"≤ {GOAL_SHARE} · bound + {GOAL_CYCLES}")
+    return table(("out", "bound", "products", *limits, "median, of bound", "what holds the rest"), lines)
+
+
+def _lost(row: dict[str, Any]) -> dict[str, int]:
+    """The causes of its account, without the one that is work: what the array is fed beyond the bound counts as that cause."""
+    return {name: cycles if name != "array_busy" else max(0, cycles - row["limit_cycles"]) for name, cycles in row["stalls"].items()}
+
+
+TABLES: dict[str, Callable[[], str]] = {"cycles": _cycles, "memory": _memory, "account": _account, "survey": _survey}
 
 
 def _number(value: int) -> str:

@@ -61,6 +61,11 @@ class Blocking:
     north_parts: int = 1
     corner: bool = False
 
+    @property
+    def is_even(self) -> bool:
+        """Whether all panels, but the last ones, are of one size."""
+        return all(len({end - first for first, end in ranges[:-1]}) <= 1 for ranges in (self.rows, self.columns))
+
     def panels(self) -> Iterator[tuple[int, int]]:
         """Indices into ``rows`` and ``columns``, in the order of work."""
         if self.corner:

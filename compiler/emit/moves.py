@@ -123,6 +123,16 @@ def ramped(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         yield _changed(blocking, **{name: cuts(ranges[-1][1], size, _ramp(size, grain))})
 
 
+def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose panels get smaller and smaller: a large one, whose loads are for much work, then each half of what is left."""
+    for name, grain in (("rows", config.rows), ("columns", config.cols)):
+        total = getattr(blocking, name)[-1][1]
+        tiles = -(-total // grain)
+        for first in dict.fromkeys(-(-tiles * share // 8) for share in (4, 5, 6, 7)):
+            if first < tiles:
+                yield _changed(blocking, **{name: cuts(total, total, (first * grain, *_halves(total - first * grain, grain)))})
+
+
 def _changed(blocking: Blocking, **fields: Any) -> Blocking:
     """``blocking`` with other values in fields that are named at run time."""
     return replace(blocking, **fields)

@@ -16,7 +16,19 @@ from math import inf
 from hwacc import isa
 from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.blocking import Blocking, ranked
-from hwacc.compiler.emit.moves import cornered, ends, first_split, larger_loads, last_split, last_steps, more_split, ramped, sizes, streamed
+from hwacc.compiler.emit.moves import (
+    cornered,
+    ends,
+    first_split,
+    larger_loads,
+    last_split,
+    last_steps,
+    more_split,
+    ramped,
+    sizes,
+    streamed,
+    tapered,
+)
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -31,6 +43,7 @@ REFINED = 4
 """Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
+SEEDS: tuple[Move, ...] = (streamed, tapered)
 OPERATIONS_LIMIT = 30_000
 """Operations built in the search, twice, so that huge products do not take minutes."""
 STRIDE_LIMIT = 2**31
@@ -107,7 +120,8 @@ def _search(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Da
         if tried.found is None or tried.operations < OPERATIONS_LIMIT // 3:
             tried.price(blocking)
     for blocking in tried.best(REFINED):
-        tried.cheapest(blocking, streamed, OPERATIONS_LIMIT * 2 // 3)
+        for move in SEEDS:
+            tried.cheapest(blocking, move, OPERATIONS_LIMIT)
     for number, blocking in enumerate(tried.best(REFINED), 1):
         tried.descend(blocking, OPERATIONS_LIMIT * (REFINED + number) // REFINED)
     return tried.found
@@ -139,7 +153,7 @@ class _Trials:
         kinds: dict[tuple[object, ...], Blocking] = {}
         for blocking in sorted(self.prices, key=self.prices.__getitem__):
             ranges = blocking.rows, blocking.columns, blocking.steps
-            kinds.setdefault((blocking.dataflow, bool(blocking.first_steps), *(len(cut) > 1 for cut in ranges)), blocking)
+            kinds.setdefault((blocking.dataflow, bool(blocking.first_steps), blocking.is_even, *(len(cut) > 1 for cut in ranges)), blocking)
         return list(kinds.values())[:count]
 
     def cheapest(self, blocking: Blocking, move: Move, limit: int) -> Blocking:

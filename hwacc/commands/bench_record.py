@@ -1,6 +1,6 @@
-"""Measures what the tables of ``docs/performance.md`` show, into ``benchmarks/gemm.json``: ``make bench``.
+"""Measures what the tables of ``docs/performance.md`` show, into ``benchmarks/gemm.json`` and ``survey.json``: ``make bench``.
 
-Cycles are deterministic, so the file is the same wherever it is made, until the hardware or the planner changes.
+Cycles are deterministic, so the files are the same wherever they are made, until the hardware or the planner changes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 from hwacc.commands.console import progress
 from hwacc.commands.gemm_bench import Report, Result, Shape, measure
+from hwacc.commands.survey import random_shapes
 from hwacc.config import ArrayConfig
-from hwacc.performance import GEMM
+from hwacc.performance import GEMM, SURVEY
 
 SEED = 0
 SHAPES: tuple[Shape, ...] = (
@@ -47,6 +48,10 @@ RUNS: dict[str, Run] = {
     "8 bytes a cycle": Run(config=ArrayConfig(bus_bytes=8)),
 }
 
+SURVEYS = {"int32": Run(), "int8": Run(out="i8")}
+SURVEYED, MOST_CYCLES = 100, 50_000
+"""Random products in each survey, and the bound that none of them exceeds."""
+
 
 def results(run: Run, shapes: Sequence[Shape], report: Report) -> list[Result]:
     """Measures ``shapes``."""
@@ -54,11 +59,17 @@ def results(run: Run, shapes: Sequence[Shape], report: Report) -> list[Result]:
 
 
 def main() -> None:
-    """Measures everything and writes the file; a line of it for each product."""
-    with progress() as report:
-        runs = {name: _entry(run, results(run, SHAPES, report)) for name, run in RUNS.items()}
+    """Measures everything and writes the files; a line of them for each product."""
     GEMM.parent.mkdir(exist_ok=True)
-    GEMM.write_text(_text(runs))
+    with progress() as report:
+        GEMM.write_text(_text({name: _entry(run, results(run, SHAPES, report)) for name, run in RUNS.items()}))
+        surveys = {name: _entry(run, results(run, surveyed(run), report)) for name, run in SURVEYS.items()}
+        SURVEY.write_text(_text(surveys))
+
+
+def surveyed(run: Run) -> list[Shape]:
+    """The random products of a survey."""
+    return random_shapes(SURVEYED, SEED, run.out, run.config, MOST_CYCLES)
 
 
 def _entry(run: Run, measured: Sequence[Result]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hwacc.commands.gemm_bench import Shape
 from hwacc.commands.heatmap import ELEMENT_BYTES, Point
 from hwacc.config import ArrayConfig
 from hwacc.limits import limit_cycles
+from hwacc.performance import GOAL_CYCLES, GOAL_SHARE, LEAST_CYCLES, LEAST_SHARE
 
 LARGEST = 2000
 """Of M, K and N."""
@@ -31,7 +32,7 @@ class Goal:
         return point.cycles <= self.share * point.limit_cycles + self.more
 
 
-GOALS = (Goal("must", 1.05, 200), Goal("aim", 1.02, 150))
+GOALS = (Goal("must", LEAST_SHARE, LEAST_CYCLES), Goal("aim", GOAL_SHARE, GOAL_CYCLES))
 
 
 def random_shapes(count: int, seed: int, out: str, config: ArrayConfig, most_cycles: int | None = None) -> list[Shape]:

@@ -106,6 +106,11 @@ def test_only_what_is_to_join_does() -> None:
     assert [count for count, _ in folded(isa.LOAD, [(fields, i != 2) for i, fields in enumerate(LOADS)])] == [2, 3]
 
 
+def test_there_are_no_more_parts_than_the_format_allows() -> None:
+    loads = [load(64 * i, 16 * i, **SIGNAL) for i in range(isa.MOST_PARTS + 3)]
+    assert sizes(isa.LOAD, loads) == [isa.MOST_PARTS, 3]
+
+
 def test_stores_stay_apart() -> None:
     assert sizes(isa.STORE, [{"address": 64 * i, "n": 16, "acc": i} for i in range(3)]) == [1, 1, 1]
 
