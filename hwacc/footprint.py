@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hwacc import isa
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
+from hwacc.parts import parts
 
 MEMORY = len(isa.Target)
 """The space of memory, beside those of :class:`hwacc.isa.Target`."""
@@ -49,14 +50,17 @@ class Access:
 
 
 def accesses(descriptor: isa.Descriptor, config: ArrayConfig) -> list[Access]:
-    """Everything that ``descriptor`` touches, provided that its counts are not 0; END touches nothing."""
+    """Everything that ``descriptor`` touches, part after part, provided that its counts are not 0; END touches nothing."""
     makers = {isa.Engine.LOAD: _load, isa.Engine.COMPUTE: _compute, isa.Engine.STORE: _store}
     maker = makers.get(descriptor.op.engine)
-    return maker(descriptor, config) if maker is not None else []
+    return [access for part in parts(descriptor) for access in maker(part, config)] if maker is not None else []
 
 
 def touched(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
-    """The bytes of one of its accesses, sorted; None if these are all bytes of the interval, or too many to list."""
+    """The bytes of one of its accesses, sorted; None if these are all bytes of the interval, or too many to list.
+
+    ``descriptor`` is plain: it has no parts.
+    """
     if descriptor.op is isa.COMPUTE:
         return _panel_bytes(descriptor, access)
     if descriptor.op is isa.STORE:

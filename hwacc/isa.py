@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from hwacc.errors import EncodingError
 
-VERSION = 2
+VERSION = 3
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
 ADDRESS_BITS = 40
@@ -22,6 +22,8 @@ STORE_DIMS = 3
 MOST_TOKENS = 1 << 15
 """Tokens from one engine to another that a stream may leave untaken at any point of it. The hardware counts to more, because
 descriptors that take some may still wait in its queues."""
+MOST_PARTS = 1 << 10
+"""Parts that a descriptor of a stream may have, see :mod:`hwacc.parts`. The hardware knows no limit; a verifier does."""
 
 
 class Engine(IntEnum):
@@ -179,7 +181,8 @@ LOAD = Op(
     "Copies runs of bytes from memory into an on-chip buffer. Four nested loops give the start of each run, in memory and in the "
     "target. When `bounded`, byte `i` of a run has the coordinates `x = x0 + i + (strides of loops 1 and 3)` and "
     "`y = y0 + (y steps of loops 2 and 4)`; a byte outside `0 <= x < x_limit`, `0 <= y < y_limit` is not read: `pad` is written "
-    "instead. Neither addresses nor lengths need alignment. Signals when the last byte is in the target.",
+    "instead. Neither addresses nor lengths need alignment. Signals when the last byte is in the target; with `signal_each`, as if each "
+    "iteration of loop 4 were a LOAD of its own, of which the first one waits and every one signals.",
     (
         Field("address", ADDRESS_BITS, "Memory address of byte 0 of the first run, inside the bounds or not."),
         Field("run", 16, "Bytes of a run; at least 1."),
@@ -194,6 +197,7 @@ LOAD = Op(
         Field("y_limit", 16, "Rows inside the bounds."),
         Field("y_step2", 8, "Rows from one iteration of loop 2 to the next."),
         Field("y_step4", 8, "Rows from one iteration of loop 4 to the next."),
+        Field("signal_each", 1, "1: the tokens are pushed after every iteration of loop 4. 0: at the end."),
     ),
 )
 
@@ -201,14 +205,16 @@ COMPUTE = Op(
     "COMPUTE",
     0x02,
     Engine.COMPUTE,
-    "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
-    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
-    "held either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of "
-    "k); lines need no alignment. Tokens to LOAD are pushed when the operands have been read, tokens to STORE when the last result is in "
-    "the accumulator. The dataflow changes neither result nor layout, but the "
-    "cycles, with `w = max(rows, cols, 4)`. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, w)`. Weight-stationary: "
-    "`2 + w + ceil(n / cols) * ceil(k / rows) * max(m, w)`; the accumulator carries the sums, so a result word is written "
-    "`ceil(k / rows)` times.",
+    "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column tile t "
+    "of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is held "
+    "either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of k); lines "
+    "need no alignment. With a `k_step` of s the reduction is done in `ceil(k / s)` parts, as if so many COMPUTEs followed one another: "
+    "part i has `k = min(s, k - i * s)`, its panels begin at `west + i * west_step` and `north + i * north_step`, modulo 2²⁰, and from "
+    "the second on it adds to what the accumulator holds. Every part takes a token of LOAD if the descriptor waits for LOAD; other tokens "
+    "are taken by the first part, and the last one signals. Tokens to LOAD are pushed when the operands have been read, tokens to STORE "
+    "when the last result is in the accumulator. The dataflow changes neither result nor layout, but the cycles, with `w = max(rows, "
+    "cols, 4)`. Output-stationary: `2 + ceil(m / rows) * ceil(n / cols) * max(k, w)`. Weight-stationary: `2 + w + ceil(n / cols) * ceil(k "
+    "/ rows) * max(m, w)`; the accumulator carries the sums, so a result word is written `ceil(k / rows)` times.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),
@@ -227,6 +233,9 @@ COMPUTE = Op(
             1,
             "0 output-stationary: k streams; 1 weight-stationary: the rows of the west panel stream. A build may have only one.",
         ),
+        Field("k_step", 16, "Steps of k in a part; 0: all at once."),
+        Field("west_step", 20, "Bytes from the west panel of one part to that of the next."),
+        Field("north_step", 20, "Bytes from the north panel of one part to that of the next."),
     ),
 )
 

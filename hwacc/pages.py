@@ -24,7 +24,8 @@ def isa_page() -> str:
         "# The descriptor format",
         f"Version {isa.VERSION}. A descriptor is {isa.DESCRIPTOR_BYTES} bytes, little-endian; bit 0 is the lowest bit of the first byte. "
         "`wait` and `signal` bits are the only ordering between the three engines; an engine executes its own descriptors in order. "
-        f"At most {isa.MOST_TOKENS} tokens of one engine for another may wait to be taken.",
+        f"At most {isa.MOST_TOKENS} tokens of one engine for another may wait to be taken, "
+        f"and a descriptor has at most {isa.MOST_PARTS} parts (iterations that signal, steps of a reduction).",
         "Every descriptor begins with the header:",
         _field_table(isa.HEADER, 0),
     ]

@@ -128,7 +128,7 @@ def load_stream(path: Path) -> Stream:
 def format_descriptor(descriptor: isa.Descriptor, buffer: str | None = None) -> str:
     """One line for a descriptor: opcode, tokens, and the fields that are not at their default."""
     values = descriptor.values
-    tokens = [name for name in values if name.startswith(("wait_", "signal_")) and values[name]]
+    tokens = [field.name for field in isa.HEADER if field.name.startswith(("wait_", "signal_")) and values[field.name]]
     fields = []
     for field in descriptor.op.own_fields:
         default = 1 if field.name.startswith("count") else 0

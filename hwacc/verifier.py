@@ -16,7 +16,8 @@ from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.errors import StreamError
 from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, loops
-from hwacc.ordering import SPACE_NAMES, check_order, refusal
+from hwacc.ordering import SPACE_NAMES, Part, check_order, refusal
+from hwacc.parts import part_count, parts
 from hwacc.stream import Stream
 
 LOWEST_SHIFT, HIGHEST_SHIFT = 2, 62
@@ -26,9 +27,9 @@ _AT_LEAST_1 = {isa.LOAD: ("run", "count"), isa.COMPUTE: ("m", "n", "k"), isa.STO
 
 def verify(stream: Stream, config: ArrayConfig) -> None:
     """Raises :class:`StreamError` with a sentence that names the first descriptor at fault, if there is one."""
-    touched = [_accesses(stream, index, config) for index in range(len(stream.descriptors))]
+    found = [part for index in range(len(stream.descriptors)) for part in _parts(stream, index, config)]
     _check_reductions(stream, config)
-    check_order(stream, config, touched)
+    check_order(stream, found)
 
 
 def refuse(stream: Stream, index: int, why: str) -> NoReturn:
@@ -36,18 +37,23 @@ def refuse(stream: Stream, index: int, why: str) -> NoReturn:
     raise StreamError(refusal(stream, index, why))
 
 
-def _accesses(stream: Stream, index: int, config: ArrayConfig) -> list[Access]:
-    """What descriptor ``index`` touches, once its fields and its addresses are found to be right."""
+def _parts(stream: Stream, index: int, config: ArrayConfig) -> list[Part]:
+    """The parts of descriptor ``index``, once its fields and its addresses are found to be right."""
     descriptor = stream.descriptors[index]
     problem = _field_problem(descriptor, config)
     if problem is not None:
         refuse(stream, index, problem)
-    found = accesses(descriptor, config)
+    return [Part(index, part, _accesses(stream, index, part, config)) for part in parts(descriptor)]
+
+
+def _accesses(stream: Stream, index: int, part: isa.Descriptor, config: ArrayConfig) -> list[Access]:
+    """What a part of descriptor ``index`` touches, all of it inside its buffers."""
+    found = accesses(part, config)
     for access in found:
         problem = _memory_problem(stream, index, access) if access.space == MEMORY else _local_problem(access, config)
         if problem is not None:
             refuse(stream, index, problem)
-    if descriptor.op is isa.COMPUTE and any(found[-1].meets(access) for access in found[:-1]):
+    if part.op is isa.COMPUTE and any(found[-1].meets(access) for access in found[:-1]):
         refuse(stream, index, "its bias lies in its result, which overwrites it")
     return found
 
@@ -61,6 +67,8 @@ def _field_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
     for name, value in d.values.items():
         if value < 1 and name.rstrip("1234") in _AT_LEAST_1[d.op]:
             return f"{name} must be at least 1, not {value}"
+    if part_count(d) > isa.MOST_PARTS:
+        return f"it has {part_count(d)} parts; {isa.MOST_PARTS} are the most"
     own = d.op.engine.name.lower()
     if d[f"wait_{own}"] or d[f"signal_{own}"]:
         return f"{d.op.engine.name} cannot exchange tokens with itself; its descriptors are executed in order"
@@ -132,5 +140,6 @@ def _check_reductions(stream: Stream, config: ArrayConfig) -> None:
             if words.max() > config.max_k:
                 refuse(stream, index, f"it adds up to {words.max()} products, {config.max_k} of which fit in 32 bits")
         elif d.op is isa.LOAD and d["target"] == isa.Target.ACCUMULATOR:
-            target = accesses(d, config)[0]
-            length[target.low // config.acc_word_bytes : -(-target.high // config.acc_word_bytes)] = 0
+            for access in accesses(d, config):
+                if access.writes:
+                    length[access.low // config.acc_word_bytes : -(-access.high // config.acc_word_bytes)] = 0

@@ -21,6 +21,7 @@ from hwacc.verifier import verify
 from tests.fuzz.mutate import mutated
 from tests.fuzz.steps import build, slots
 from tests.fuzz.streams import random_steps
+from tests.test_parts import streamed
 from tests.test_tiny import A, B, product_stream
 
 SLOT_BYTES = 1 << 16
@@ -112,6 +113,12 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
         "it writes bytes 480 to 531 of the parameter buffer, which has 512",
     ),
     "a panel beyond its buffer": (COMPUTE, {"west": 8141}, "it reads bytes 8141 to 8192 of the west operand buffer, which has 8192"),
+    "a part beyond its buffer": (
+        COMPUTE,
+        {"k_step": 3, "west_step": 8144},
+        "it reads bytes 8144 to 8192 of the west operand buffer, which has 8192",
+    ),
+    "parts without end": (COMPUTE, {"k": 1025, "k_step": 1}, "it has 1025 parts; 1024 are the most"),
     "a result beyond the accumulator": (COMPUTE, {"acc": 253}, "it writes bytes 4048 to 4111 of the accumulator, which has 4096"),
     "rows beyond the accumulator": (STORE, {"acc": 254}, "it reads bytes 4064 to 4127 of the accumulator, which has 4096"),
     "scales beyond the parameters": (
@@ -179,6 +186,36 @@ def test_an_end_inside_a_stream_is_refused() -> None:
     end = isa.describe(isa.END, address=0)
     text = refusal(Stream(TINY.hash, (), (end,), (None,)))
     assert text == "descriptor 0 (END address=0x0): END is added by the driver; leave it out"
+
+
+STREAMED: dict[str, tuple[int, dict[str, int], str]] = {
+    "a part without its token": (COMPUTE, {"k_step": 1}, "it waits for a token of LOAD that no earlier descriptor pushes"),
+    "a part too few": (COMPUTE, {"k": 2}, "the token that it pushes to COMPUTE is never taken"),
+    "an iteration too few": (NORTH_LOAD, {"signal_each": 0}, "it waits for a token of LOAD that no earlier descriptor pushes"),
+    "an iteration too many": (
+        NORTH_LOAD,
+        {"count4": 3, "stride4": 4},
+        "the token that it pushes to COMPUTE is never taken",
+    ),
+    "a part that comes too soon": (
+        COMPUTE,
+        {"north": 32, "north_step": 2**20 - 32},
+        "it reads bytes of the north operand buffer between 32 and 51, which descriptor 1 (LOAD) may still write: no token orders them",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_every_part_counts(name: str) -> None:
+    index, values, why = STREAMED[name]
+    stream = streamed()
+    verify(stream, TINY)
+    descriptors = list(stream.descriptors)
+    descriptors[index] = descriptors[index].replace(**values)
+    text = refusal(replace(stream, descriptors=tuple(descriptors)))
+    blamed = NORTH_LOAD if "never taken" in why else COMPUTE
+    assert text.startswith(f"descriptor {blamed} (")
+    assert text.endswith(f": {why}")
 
 
 HAZARDS: dict[str, tuple[list[tuple[int, dict[str, int]]], str]] = {
@@ -250,7 +287,8 @@ def test_interleaved_accesses_do_not_meet() -> None:
 
 
 def test_more_tokens_than_the_hardware_counts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isa.MOST_TOKENS + 2 * QUEUE_DEPTH < 1 << TOKEN_BITS, "those of descriptors that a full queue holds back are counted as well"
+    held_back = 2 * QUEUE_DEPTH * isa.MOST_PARTS
+    assert isa.MOST_TOKENS + held_back < 1 << TOKEN_BITS, "those of descriptors that a full queue holds back are counted as well"
     monkeypatch.setattr(isa, "MOST_TOKENS", 50)
     load = isa.describe(isa.LOAD, target=isa.Target.PARAMETERS, run=1, signal_compute=1)
     compute = isa.describe(isa.COMPUTE, m=1, n=1, k=1, wait_load=1)

@@ -92,6 +92,7 @@ irdl.dialect @hwacc {
     %y_limit = irdl.base "#builtin.integer"
     %y_step2 = irdl.base "#builtin.integer"
     %y_step4 = irdl.base "#builtin.integer"
+    %signal_each = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -122,7 +123,8 @@ irdl.dialect @hwacc {
       "y0" = %y0,
       "y_limit" = %y_limit,
       "y_step2" = %y_step2,
-      "y_step4" = %y_step4
+      "y_step4" = %y_step4,
+      "signal_each" = %signal_each
     }
   }
 
@@ -146,6 +148,9 @@ irdl.dialect @hwacc {
     %west_k_contiguous = irdl.base "#builtin.integer"
     %north_k_contiguous = irdl.base "#builtin.integer"
     %dataflow = irdl.base "#builtin.integer"
+    %k_step = irdl.base "#builtin.integer"
+    %west_step = irdl.base "#builtin.integer"
+    %north_step = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -165,7 +170,10 @@ irdl.dialect @hwacc {
       "addend" = %addend,
       "west_k_contiguous" = %west_k_contiguous,
       "north_k_contiguous" = %north_k_contiguous,
-      "dataflow" = %dataflow
+      "dataflow" = %dataflow,
+      "k_step" = %k_step,
+      "west_step" = %west_step,
+      "north_step" = %north_step
     }
   }
 

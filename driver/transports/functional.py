@@ -7,8 +7,8 @@ order: as the hardware does, by the tokens between the engines.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from hwacc.config import ArrayConfig
 from hwacc.driver.transports import functional_engines as engines
 from hwacc.driver.transports.functional_engines import Counts, Fault
 from hwacc.errors import EncodingError
+from hwacc.parts import parts
 
 Bytes = NDArray[np.uint8]
 _WORKERS = {isa.Engine.LOAD: engines.load, isa.Engine.COMPUTE: engines.compute, isa.Engine.STORE: engines.store}
@@ -50,30 +51,43 @@ class FunctionalModel:
         ``descriptors`` may end with END; what follows it is not looked at. Never raises for what they hold: faults are
         in the outcome, and what was done before them stays.
         """
-        queues, stop = _dispatch(descriptors)
-        run = _Run(self.state, memory, queues)
+        dispatched, stop = _dispatch(descriptors)
+        run = _Run(self.state, memory, dispatched)
         while run.advance():
             pass
         return run.outcome(stop)
 
 
+class _Queue:
+    """Work for one engine: ``head`` is the index of the next descriptor and its next part; None if nothing is left."""
+
+    def __init__(self, descriptors: Iterable[tuple[int, isa.Descriptor]]) -> None:
+        self._parts = ((index, part) for index, descriptor in descriptors for part in parts(descriptor))
+        self.head = next(self._parts, None)
+
+    def pop(self) -> None:
+        """Goes on to the next part."""
+        self.head = next(self._parts, None)
+
+
 class _Run:
     """One submission: the queues of the engines and the tokens between them."""
 
-    def __init__(self, state: engines.State, memory: Bytes, queues: dict[isa.Engine, deque[tuple[int, isa.Descriptor]]]) -> None:
+    def __init__(self, state: engines.State, memory: Bytes, descriptors: dict[isa.Engine, list[tuple[int, isa.Descriptor]]]) -> None:
         self.state = state
         self.memory = memory
-        self.queues = queues
+        self.queues = {engine: _Queue(own) for engine, own in descriptors.items()}
         self.tokens: Counter[tuple[isa.Engine, isa.Engine]] = Counter()
         self.counts = Counts()
         self.fault: Outcome | None = None
 
     def advance(self) -> bool:
-        """Lets each engine execute the descriptor at the head of its queue, if it can; whether any did."""
+        """Lets each engine execute what is at the head of its queue, if it can; whether any did."""
         moved = False
         for engine, queue in self.queues.items():
-            if queue and self.fault is None and self._take_tokens(engine, queue[0][1]):
-                self._execute(engine, *queue.popleft())
+            if queue.head is not None and self.fault is None and self._take_tokens(engine, queue.head[1]):
+                self._execute(engine, *queue.head)
+                queue.pop()
                 moved = True
         return moved and self.fault is None
 
@@ -83,7 +97,7 @@ class _Run:
             return self.fault
         if stop is not None:
             return Outcome(stop.status, stop.engine, stop.descriptor, self.counts)
-        stuck = [(queue[0][0], engine) for engine, queue in self.queues.items() if queue]
+        stuck = [(queue.head[0], engine) for engine, queue in self.queues.items() if queue.head is not None]
         if stuck:
             index, engine = stuck[0]  # as the hardware looks: LOAD, then COMPUTE, then STORE
             return Outcome(isa.Status.DEADLOCK, engine, index, self.counts)
@@ -107,8 +121,8 @@ class _Run:
 
 def _dispatch(
     descriptors: Sequence[isa.Descriptor | bytes],
-) -> tuple[dict[isa.Engine, deque[tuple[int, isa.Descriptor]]], Outcome | None]:
-    queues: dict[isa.Engine, deque[tuple[int, isa.Descriptor]]] = {engine: deque() for engine in _WORKERS}
+) -> tuple[dict[isa.Engine, list[tuple[int, isa.Descriptor]]], Outcome | None]:
+    queues: dict[isa.Engine, list[tuple[int, isa.Descriptor]]] = {engine: [] for engine in _WORKERS}
     for index, item in enumerate(descriptors):
         try:
             descriptor = isa.decode(item) if isinstance(item, bytes) else item

@@ -15,7 +15,7 @@ from hwacc import isa
 from hwacc.config import TINY
 from hwacc.errors import StreamError
 from hwacc.isa import Engine
-from hwacc.ordering import ENGINES, check_order
+from hwacc.ordering import ENGINES, Part, check_order
 from hwacc.stream import Stream
 
 OPS = {op.engine: op for op in isa.OPS if op.engine in ENGINES}
@@ -49,7 +49,7 @@ def accepted_by_the_verifier(tokens: list[Tokens]) -> str | None:
     """None, or why :func:`hwacc.ordering.check_order` refuses the stream."""
     stream = Stream(config_hash=TINY.hash, descriptors=tuple(t.descriptor() for t in tokens), relocations=(None,) * len(tokens), slots=())
     try:
-        check_order(stream, TINY, [[] for _ in tokens])
+        check_order(stream, [Part(index, descriptor, ()) for index, descriptor in enumerate(stream.descriptors)])
     except StreamError as error:
         return str(error)
     return None
