@@ -1,11 +1,12 @@
 """The queue and the tokens in front of one engine."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwacc import isa
 from hwacc.rtl.decode import work_layout
+from hwacc.rtl.parts import PartWalker
 
 TOKEN_BITS = 16
 ENGINES = (isa.Engine.LOAD, isa.Engine.COMPUTE, isa.Engine.STORE)
@@ -17,7 +18,8 @@ class EngineQueue(wiring.Component):
     queue
         Descriptors from the command processor, in order.
     work
-        The same to the engine. When one is taken, its tokens are taken as well.
+        The same to the engine; a COMPUTE part by part (:class:`hwacc.rtl.parts.PartWalker`). When one is taken, its tokens are taken
+        as well. A descriptor leaves the queue with its last part.
     push
         A bit for each engine of :data:`ENGINES`: it pushes a token to this one. More than 65535 uncollected tokens are not
         handled; :data:`hwacc.isa.MOST_TOKENS` keeps streams below that.
@@ -46,7 +48,7 @@ class EngineQueue(wiring.Component):
         layout = work_layout(self.op)
         queue = fifo.SyncFIFO(width=layout.size, depth=self.depth)
         m.submodules.queue = ResetInserter(self.clear)(queue)
-        head = data.View(layout, queue.r_data)
+        head, last = self._head(m, data.View(layout, queue.r_data))
 
         present = Signal(len(ENGINES))
         waits = Cat(head[f"wait_{engine.name.lower()}"] for engine in ENGINES)
@@ -66,9 +68,17 @@ class EngineQueue(wiring.Component):
             self.queue.ready.eq(queue.w_rdy),
             self.work.payload.eq(head),
             self.work.valid.eq(queue.r_rdy & satisfied & ~self.clear),
-            queue.r_en.eq(self.work.ready & satisfied & ~self.clear),
+            queue.r_en.eq(self.work.ready & satisfied & last & ~self.clear),
             self.blocked.eq(queue.r_rdy & ~satisfied),
             self.missing.eq(queue.r_rdy.replicate(len(ENGINES)) & waits & ~present),
             self.empty.eq(~queue.r_rdy),
         ]
         return m
+
+    def _head(self, m, descriptor):
+        """What is to be done next of ``descriptor``, and whether it is all that is left of it."""
+        if "k_step" not in work_layout(self.op).members:
+            return descriptor, Const(1)
+        m.submodules.parts = parts = PartWalker(self.op)
+        m.d.comb += [parts.whole.eq(descriptor), parts.take.eq(self.work.valid & self.work.ready), parts.clear.eq(self.clear)]
+        return parts.part, parts.last

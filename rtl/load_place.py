@@ -22,7 +22,7 @@ TARGET_PORTS = {
 def piece_layout(config: ArrayConfig) -> data.StructLayout:
     """Consecutive bytes for ``local``: the lanes ``keep`` of ``bytes``, still as the memory bus had them.
 
-    ``turn`` lanes upwards is where the target wants them. ``last``: the descriptor's last piece.
+    ``turn`` lanes upwards is where the target wants them. ``last``: the last piece before tokens are to be pushed.
     """
     return data.StructLayout(
         {
@@ -43,7 +43,7 @@ class Placer(wiring.Component):
     the boundary of two words where need be. Segments follow one another without a gap.
 
     Latency: two cycles from a beat to its write. A target that is not ready stops the stage.
-    ``signal_*`` pulse in the cycle in which the last write of a descriptor is taken, ``finished`` in the one after it.
+    ``signal_*`` pulse in the cycle in which the last write before them is taken, ``finished`` in the one after a descriptor's last.
     ``fault_valid`` pulses once; then ``faulted`` stays high, beats are taken and dropped, until ``drop``.
     While ``drop`` is high beats are taken and dropped; a write that is offered stays, and ``writing`` high, until it is taken.
     """
@@ -152,11 +152,11 @@ class Placer(wiring.Component):
             ]
             with m.If(chosen & port.ready):
                 m.d.comb += taken.eq(1)
-        finished = taken & piece.last & ~self.drop
-        m.d.sync += self.finished.eq(finished)
+        complete = taken & piece.last & ~self.drop
+        m.d.sync += self.finished.eq(complete & piece.tag.ends)
         m.d.comb += [
-            self.signal_compute.eq(finished & piece.tag.signal_compute),
-            self.signal_store.eq(finished & piece.tag.signal_store),
+            self.signal_compute.eq(complete & piece.tag.signal_compute),
+            self.signal_store.eq(complete & piece.tag.signal_store),
         ]
 
 

@@ -18,14 +18,15 @@ LENGTH_BITS = 16
 
 
 def tag_layout() -> data.StructLayout:
-    """What of a descriptor accompanies its bytes to the target."""
-    return data.StructLayout({"target": 2, "pad": 8, "signal_compute": 1, "signal_store": 1, "index": INDEX_BITS})
+    """What of a descriptor accompanies its bytes to the target; ``ends``: nothing of it comes after them."""
+    return data.StructLayout({"target": 2, "pad": 8, "signal_compute": 1, "signal_store": 1, "ends": 1, "index": INDEX_BITS})
 
 
 def run_layout(config: ArrayConfig) -> data.StructLayout:
     """``length`` bytes at ``address`` for ``local``, with the coordinates of the first one and their bounds.
 
-    ``bad_field``: the descriptor cannot be executed; the rest says nothing but ``tag``. ``last``: the descriptor ends here.
+    ``bad_field``: the descriptor cannot be executed; the rest says nothing but ``tag``. ``last``: with its last byte the tokens
+    are to be pushed, for here ends the descriptor, or an iteration of its outermost loop that signals.
     """
     return data.StructLayout(
         {
@@ -97,10 +98,11 @@ class RunWalker(wiring.Component):
             run.x.eq(self._walk_x(m, done)),
             run.y.eq(self._walk_y(m, done)),
             run.bad_field.eq(bad_field),
-            run.last.eq(last),
+            run.last.eq(last | (job.signal_each & _through(done, isa.LOAD_DIMS - 1))),
             *(run[name].eq(job[name]) for name in ("bounded", "x_limit", "y_limit")),
             run.length.eq(job.run),
-            *(run.tag[name].eq(job[name]) for name in tag_layout().members),
+            *(run.tag[name].eq(job[name]) for name in tag_layout().members if name != "ends"),
+            run.tag.ends.eq(last),
         ]
         return m
 

@@ -103,7 +103,7 @@ def test_the_parts_of_a_load_move_what_the_whole_moves(seed: int) -> None:
         assert all(np.array_equal(whole[target], apart[target]) for target in whole), f"seed {seed}: {job}"
 
 
-@pytest.mark.parametrize("name", ["model"])
+@pytest.mark.parametrize("name", ["model", "sim"])
 def test_a_product_follows_its_operand_part_by_part(name: str) -> None:
     verify(streamed(), TINY)
     with Device.open(name, TINY, memory_bytes=2**20) as device:

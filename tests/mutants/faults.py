@@ -70,8 +70,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "load_place",
         "signals with a piece that is not yet taken",
-        "finished = taken & piece.last & ~self.drop",
-        "finished = valid & piece.last & ~self.drop",
+        "complete = taken & piece.last & ~self.drop",
+        "complete = valid & piece.last & ~self.drop",
     ),
     Fault(
         "store_segments",

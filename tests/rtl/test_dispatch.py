@@ -1,4 +1,4 @@
-"""The queue in front of an engine: order, tokens, and clear."""
+"""The queue in front of an engine: order, tokens, parts, and clear."""
 
 from __future__ import annotations
 
@@ -10,19 +10,37 @@ import pytest
 
 from hwacc import isa
 from hwacc.isa import Engine
+from hwacc.parts import parts
 from hwacc.rtl.dispatch import ENGINES, EngineQueue
 from tests.rtl.simulate import fresh_random, simulate
 
 DEPTH = 4
+UNSEEN = ("k_step", "west_step", "north_step")
+"""Fields that say nothing of a part."""
 Work = dict[str, int]
 
 
 def random_work(rng: random.Random, op: isa.Op, index: int, waits: int | None = None) -> Work:
-    """A descriptor with random bits in every field; ``waits`` says which tokens it wants."""
+    """A descriptor with random bits in every field; ``waits`` says which tokens it wants. A COMPUTE has up to five parts."""
     values = {field.name: rng.randint(field.low, field.high) for field in op.fields}
+    if op is isa.COMPUTE:
+        values["k_step"] = rng.choice((0, values["k"] // 4, values["k"] // 2, rng.randint(values["k"] // 4, 65535)))
     waits = rng.choice((0, rng.randrange(8))) if waits is None else waits
     values |= {f"wait_{engine.name.lower()}": waits >> engine & 1 for engine in ENGINES}
     return {**values, "index": index}
+
+
+def plain(work: Work) -> Work:
+    """A COMPUTE in one part."""
+    return {**work, "k_step": 0}
+
+
+def in_parts(op: isa.Op, work: Work) -> deque[Work]:
+    """What the engine should get for ``work``; LOAD does its own parts itself."""
+    if op is not isa.COMPUTE:
+        return deque([work])
+    descriptor = isa.Descriptor(op, {name: value for name, value in work.items() if name != "index"})
+    return deque({**part.values, "index": work["index"]} for part in parts(descriptor))
 
 
 def wants(work: Work) -> list[int]:
@@ -31,31 +49,41 @@ def wants(work: Work) -> list[int]:
 
 
 class QueueModel:
-    """What the queue should show in each cycle: entries and tokens count from the cycle after they came."""
+    """What the queue should show in each cycle: entries, each with the parts that are left of it, and tokens count from the cycle
+    after they came."""
 
-    def __init__(self) -> None:
-        self.entries: deque[Work] = deque()
+    def __init__(self, op: isa.Op) -> None:
+        self.op = op
+        self.entries: deque[deque[Work]] = deque()
         self.tokens = [0] * len(ENGINES)
+        self.later_parts = 0
+
+    @property
+    def head(self) -> Work | None:
+        """What the engine is to get next."""
+        return self.entries[0][0] if self.entries else None
 
     @property
     def satisfied(self) -> bool:
-        """Whether the first descriptor has its tokens."""
-        return bool(self.entries) and all(have >= want for have, want in zip(self.tokens, wants(self.entries[0])))
+        """Whether that has its tokens."""
+        return self.head is not None and all(have >= want for have, want in zip(self.tokens, wants(self.head)))
 
-    def step(self, *, offered: Work | None, ready: int, push: int, clear: int) -> Work | None:
-        """One cycle; returns the descriptor that left."""
-        taken = None
+    def step(self, *, offered: Work | None, ready: int, push: int, clear: int) -> None:
+        """One cycle."""
         room = len(self.entries) < DEPTH
         if self.satisfied and ready and not clear:
-            taken = self.entries.popleft()
+            taken = self.entries[0].popleft()
             self.tokens = [have - want for have, want in zip(self.tokens, wants(taken))]
+            if self.entries[0]:
+                self.later_parts += 1
+            else:
+                self.entries.popleft()
         self.tokens = [have + (push >> i & 1) for i, have in enumerate(self.tokens)]
         if offered and room:
-            self.entries.append(offered)
+            self.entries.append(in_parts(self.op, offered))
         if clear:
             self.entries.clear()
             self.tokens = [0] * len(ENGINES)
-        return taken
 
 
 async def cycle(
@@ -67,13 +95,15 @@ async def cycle(
         ctx.set(queue.queue.payload, offered)
     for port, value in ((queue.work.ready, ready), (queue.push, push), (queue.clear, clear)):
         ctx.set(port, value)
-    head = model.entries[0] if model.entries else None
+    head = model.head
     assert ctx.get(queue.empty) == (head is None)
     assert ctx.get(queue.blocked) == (head is not None and not model.satisfied)
     assert ctx.get(queue.work.valid) == (model.satisfied and not clear)
     assert ctx.get(queue.queue.ready) == (len(model.entries) < DEPTH)
     if ctx.get(queue.work.valid):
-        assert {name: ctx.get(queue.work.payload[name]) for name in head or {}} == head
+        assert head is not None
+        seen = [name for name in head if name not in UNSEEN]
+        assert {name: ctx.get(queue.work.payload[name]) for name in seen} == {name: head[name] for name in seen}
     accepted = bool(offered and ctx.get(queue.queue.ready))
     model.step(offered=offered, ready=ready, push=push, clear=clear)
     await ctx.tick()
@@ -85,7 +115,7 @@ def play(bench: Any, op: isa.Op = isa.COMPUTE) -> None:
     queue = EngineQueue(op, depth=DEPTH)
 
     async def run(ctx: Any) -> None:
-        await bench(ctx, queue, QueueModel())
+        await bench(ctx, queue, QueueModel(op))
 
     simulate(queue, run)
 
@@ -102,7 +132,8 @@ def test_random_traffic_loses_no_descriptor_and_no_token_and_invents_none(op: is
             clear = int(rng.random() < 0.01)
             if await cycle(ctx, queue, model, offered=pending, ready=rng.randint(0, 1), push=push, clear=clear):
                 pending = None
-        assert index > 100, "hardly anything went through"
+        assert index > 70, "hardly anything went through"
+        assert (model.later_parts > 30) == (op is isa.COMPUTE), f"{model.later_parts} parts beside first ones"
 
     play(bench, op)
 
@@ -110,7 +141,7 @@ def test_random_traffic_loses_no_descriptor_and_no_token_and_invents_none(op: is
 @pytest.mark.parametrize("sender", ENGINES, ids=lambda engine: engine.name)
 def test_a_descriptor_waits_for_the_token_of_the_engine_that_it_names(sender: Engine) -> None:
     async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
-        work = random_work(fresh_random(), isa.COMPUTE, 5, waits=1 << sender)
+        work = plain(random_work(fresh_random(), isa.COMPUTE, 5, waits=1 << sender))
         await cycle(ctx, queue, model, offered=work, ready=1)
         others = sum(1 << engine for engine in ENGINES if engine != sender)
         for _ in range(4):
@@ -128,7 +159,7 @@ def test_a_token_pushed_in_the_cycle_in_which_one_is_taken_serves_the_next() -> 
     async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
         rng = fresh_random()
         for index in range(3):
-            await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, index, waits=0b001), ready=1)
+            await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, index, waits=0b001)), ready=1)
         await cycle(ctx, queue, model, ready=1, push=0b001)
         await cycle(ctx, queue, model, ready=1, push=0b001)
         assert (len(model.entries), model.tokens[0]) == (2, 1), "the model itself"
@@ -145,7 +176,7 @@ def test_tokens_are_taken_with_the_descriptor_and_not_while_it_stands_there() ->
         rng = fresh_random()
         await cycle(ctx, queue, model, push=0b111)
         for index in range(2):
-            await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, index, waits=0b111))
+            await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, index, waits=0b111)))
         for _ in range(5):
             await cycle(ctx, queue, model, ready=0)
             assert ctx.get(queue.work.valid)
@@ -161,7 +192,7 @@ def test_hundreds_of_tokens_are_kept() -> None:
         for _ in range(300):
             await cycle(ctx, queue, model, push=0b010)
         for index in range(301):
-            await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, index, waits=0b010), ready=1)
+            await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, index, waits=0b010)), ready=1)
         for _ in range(3):
             await cycle(ctx, queue, model, ready=1)
         assert ctx.get(queue.blocked), "300 tokens served 300 descriptors, and the last one waits"
@@ -173,14 +204,66 @@ def test_clear_drops_descriptors_and_tokens_even_those_of_the_same_cycle() -> No
     async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
         rng = fresh_random()
         for index in range(DEPTH):
-            await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, index, waits=0b100), push=0b011)
-        await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, 9), ready=1, push=0b111, clear=1)
+            await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, index, waits=0b100)), push=0b011)
+        await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, 9)), ready=1, push=0b111, clear=1)
         assert ctx.get(queue.empty)
         for engine in ENGINES:
-            await cycle(ctx, queue, model, offered=random_work(rng, isa.COMPUTE, engine, waits=1 << engine))
+            await cycle(ctx, queue, model, offered=plain(random_work(rng, isa.COMPUTE, engine, waits=1 << engine)))
         for engine in ENGINES:
             assert ctx.get(queue.blocked), f"a token of {engine.name} outlived the clear"
             await cycle(ctx, queue, model, ready=1, push=1 << engine)
             await cycle(ctx, queue, model, ready=1)
+
+    play(bench)
+
+
+def streamed(rng: random.Random, **values: int) -> Work:
+    """A COMPUTE of three parts, of 4, 4 and 2 steps of k, that waits for all engines and signals all."""
+    bits = {field.name: 1 for field in isa.HEADER if field.name.startswith(("wait_", "signal_"))}
+    return {**random_work(rng, isa.COMPUTE, 7), **bits, "k": 10, "k_step": 4, **values}
+
+
+def test_each_part_takes_a_token_of_load_and_the_first_one_the_others() -> None:
+    async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
+        await cycle(ctx, queue, model, offered=streamed(fresh_random()), ready=1, push=0b111)
+        for left in (2, 1):
+            await cycle(ctx, queue, model, ready=1)
+            assert len(model.entries[0]) == left, "the model itself"
+            for _ in range(3):
+                await cycle(ctx, queue, model, ready=1)
+                assert (ctx.get(queue.blocked), ctx.get(queue.missing)) == (1, 0b001)
+            await cycle(ctx, queue, model, ready=1, push=0b001)
+        await cycle(ctx, queue, model, ready=1)
+        assert ctx.get(queue.empty)
+        assert model.tokens == [0, 0, 0]
+
+    play(bench)
+
+
+def test_parts_whose_tokens_are_there_follow_in_every_cycle() -> None:
+    async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
+        rng = fresh_random()
+        for _ in range(6):
+            await cycle(ctx, queue, model, push=0b001)
+        for _ in range(2):
+            await cycle(ctx, queue, model, offered=streamed(rng, wait_compute=0, wait_store=0))
+        for left in range(6, 0, -1):
+            assert sum(map(len, model.entries)) == left
+            await cycle(ctx, queue, model, ready=1)
+        assert ctx.get(queue.empty)
+
+    play(bench)
+
+
+def test_after_a_clear_between_two_parts_the_next_descriptor_begins_with_its_first() -> None:
+    async def bench(ctx: Any, queue: EngineQueue, model: QueueModel) -> None:
+        rng = fresh_random()
+        await cycle(ctx, queue, model, offered=streamed(rng), push=0b111)
+        await cycle(ctx, queue, model, ready=1, push=0b001)
+        await cycle(ctx, queue, model, ready=1, clear=1)
+        await cycle(ctx, queue, model, offered=streamed(rng), push=0b111)
+        for _ in range(3):
+            await cycle(ctx, queue, model, ready=1, push=0b001)
+        assert ctx.get(queue.empty)
 
     play(bench)

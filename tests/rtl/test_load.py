@@ -9,6 +9,7 @@ import pytest
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.parts import part_count, parts
 from tests.rtl import load_model
 from tests.rtl.load_bench import LoadBench
 
@@ -56,14 +57,14 @@ def test_queued_random_descriptors_leave_what_the_model_leaves(case: dict[str, A
     )
     rng = random.Random(seed)
     jobs = [load_model.random_job(rng, config, len(MEMORY)) for _ in range(35)]
-    jobs = [job.replace(signal_compute=i % 2, signal_store=i // 2 % 2) for i, job in enumerate(jobs)]
+    jobs = [job.replace(signal_compute=i % 2, signal_store=i // 2 % 2, signal_each=i // 4 % 2) for i, job in enumerate(jobs)]
     bench = LoadBench(config, MEMORY, latency=case["latency"], stall=case["stall"], seed=seed)
     bench.gaps, bench.refusals = case["gaps"], case["refusals"]
     bench.run(jobs)
     assert_same_targets(bench, config, jobs)
     assert not bench.faults()
-    assert len(bench.cycles_of("compute")) == sum(job["signal_compute"] for job in jobs)
-    assert len(bench.cycles_of("store")) == sum(job["signal_store"] for job in jobs)
+    assert len(bench.cycles_of("compute")) == sum(job["signal_compute"] * part_count(job) for job in jobs)
+    assert len(bench.cycles_of("store")) == sum(job["signal_store"] * part_count(job) for job in jobs)
     assert bench.beats_counted == bench.memory.beats == sum(burst.beats for burst in bench.memory.bursts)
 
 
@@ -77,6 +78,20 @@ def test_a_signal_comes_with_the_last_byte_of_its_descriptor_and_not_with_that_o
     bench = LoadBench(CONFIG, MEMORY, latency=latency).run(jobs)
     assert bench.cycles_of("compute") == [bench.last_write[isa.Target.WEST] + 1, bench.last_write[isa.Target.ACCUMULATOR] + 1]
     assert bench.cycles_of("store") == [bench.last_write[isa.Target.ACCUMULATOR] + 1]
+
+
+def test_each_iteration_signals_as_the_load_that_it_stands_for() -> None:
+    whole = load(address=100, run=40, count1=2, stride1=70, local_stride1=40, count4=4, stride4=333, local_stride4=90, signal_compute=1)
+    padded = load(run=33, target=1, bounded=1, count4=3, local_stride4=33, signal_compute=1, signal_store=1)
+    jobs = [whole.replace(signal_each=1), padded.replace(signal_each=1), whole]
+    together = LoadBench(CONFIG, MEMORY, latency=20).run(jobs)
+    apart = LoadBench(CONFIG, MEMORY, latency=20).run([part for job in jobs for part in parts(job)])
+    assert len(together.cycles_of("compute")) == 4 + 3 + 1
+    for name in ("compute", "store"):
+        assert [cycle - together.taken_at[0] for cycle in together.cycles_of(name)] == [
+            cycle - apart.taken_at[0] for cycle in apart.cycles_of(name)
+        ]
+    assert_same_targets(together, CONFIG, jobs)
 
 
 def test_addresses_wrap_at_the_width_of_the_bus() -> None:

@@ -21,7 +21,7 @@ def config(bus_bytes: int) -> ArrayConfig:
 
 
 def segment(kind: Any = Kind.MEMORY, **values: int) -> dict[str, Any]:
-    tag = {"target": isa.Target.WEST, "pad": PAD, "signal_compute": 0, "signal_store": 0, "index": 9}
+    tag = {"target": isa.Target.WEST, "pad": PAD, "signal_compute": 0, "signal_store": 0, "ends": 1, "index": 9}
     tag |= {name: values.pop(name) for name in list(values) if name in tag}
     return {"kind": kind, "local": 0, "length": 1, "offset": 0, "last": 0, "tag": tag, **values}
 

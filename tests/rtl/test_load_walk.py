@@ -42,6 +42,17 @@ def test_a_run_comes_every_cycle_also_between_descriptors() -> None:
     assert [run.last for run in bench.taken["runs"]] == [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]
 
 
+def test_each_iteration_of_the_outermost_loop_is_marked_where_it_signals_and_the_end_but_once() -> None:
+    jobs = [
+        isa.describe(isa.LOAD, run=7, count1=2, count4=3, signal_each=1),
+        isa.describe(isa.LOAD, run=7, count1=2, count4=3),
+        isa.describe(isa.LOAD, run=7, count3=2, signal_each=1),
+    ]
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job) for job in jobs]).sink("runs").run(runs=14)
+    assert [run.last for run in bench.taken["runs"]] == [0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1]
+    assert [run.tag.ends for run in bench.taken["runs"]] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1]
+
+
 def test_the_tag_and_the_bounds_accompany_every_run() -> None:
     job = isa.describe(
         isa.LOAD, run=300, count2=2, pad=-3, target=2, signal_store=1, bounded=1, x_limit=900, y_limit=65535, x0=-(2**19), y0=-(2**15)
