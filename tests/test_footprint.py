@@ -7,6 +7,7 @@ import random
 from hwacc import isa
 from hwacc.config import TINY
 from hwacc.footprint import MEMORY, Access, Moment, accesses, touched
+from hwacc.parts import parts
 from tests.fuzz.streams import random_steps
 from tests.rtl.load_model import random_job
 
@@ -26,9 +27,10 @@ def test_the_interval_of_a_load_ends_at_its_first_and_last_byte() -> None:
 def test_intervals_of_other_descriptors_end_at_their_first_and_last_byte() -> None:
     for seed in range(20):
         for step in random_steps(TINY, random.Random(seed), 30):
-            for access in accesses(step.descriptor, TINY):
-                bytes_ = touched(step.descriptor, access)
-                assert bytes_ is None or (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {step}"
+            for part in parts(step.descriptor):
+                for access in accesses(part, TINY):
+                    bytes_ = touched(part, access)
+                    assert bytes_ is None or (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {part}"
 
 
 def test_operands_are_read_sooner_than_results_are_done() -> None:

@@ -9,12 +9,15 @@ from math import prod
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.footprint import MEMORY, accesses, loops
+from hwacc.parts import part_count
 from hwacc.stream import Stream
 
 UNKNOWN_OPCODES = tuple(code for code in range(256) if code not in isa.OP_BY_CODE)
 MOST_LOADED = 1 << 16
 MOST_MULTIPLIED = 1 << 22
-"""Bytes that a LOAD may move, and products of a COMPUTE: the model has no limit of cycles, and 65535 in each loop takes it years."""
+MOST_PARTS = 1 << 12
+"""Bytes that a LOAD may move, products of a COMPUTE, and parts of either: the model has no limit of cycles, and 65535 in each loop takes
+it years."""
 
 
 def mutated(config: ArrayConfig, rng: random.Random, stream: Stream) -> tuple[Stream, str]:
@@ -53,6 +56,8 @@ def _opcode(rng: random.Random, descriptor: isa.Descriptor) -> isa.Descriptor:
 
 def _harmless(config: ArrayConfig, stream: Stream, index: int, descriptor: isa.Descriptor) -> bool:
     slot = stream.relocations[index]
+    if part_count(descriptor) > MOST_PARTS:
+        return False
     if descriptor.op is isa.COMPUTE:
         return descriptor["m"] * descriptor["n"] * descriptor["k"] <= MOST_MULTIPLIED
     if descriptor.op is isa.LOAD:

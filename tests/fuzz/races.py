@@ -14,6 +14,7 @@ import numpy as np
 from hwacc import isa
 from hwacc.config import PARAMETER_BYTES, ArrayConfig
 from hwacc.footprint import MEMORY
+from hwacc.parts import parts
 from hwacc.stream import Stream
 from tests.fuzz.reference import Reference, Use
 from tests.fuzz.tokens import ENGINES
@@ -35,34 +36,36 @@ class Verdict:
 def verdict(stream: Stream, config: ArrayConfig) -> Verdict:
     """What is to be said about ``stream``, whose fields are otherwise right."""
     try:
-        uses = _uses(stream, config)
+        descriptors, uses = _uses(stream, config)
     except AssertionError:  # bytes outside of a buffer
         return Verdict(wrong=True, right=False)
-    tokens = _tokens(stream.descriptors)
+    tokens = _tokens(descriptors)
     if tokens is None:
         return Verdict(wrong=True, right=False)
-    before = _before(stream.descriptors, tokens)
+    before = _before(descriptors, tokens)
     bytes_race, words_race = (
-        any(_race(stream.descriptors, some, before, first, second) for second in range(len(some)) for first in range(second))
+        any(_race(descriptors, some, before, first, second) for second in range(len(some)) for first in range(second))
         for some in (uses, [_in_words(use, config) for use in uses])
     )
     return Verdict(wrong=bytes_race, right=not words_race)
 
 
-def _uses(stream: Stream, config: ArrayConfig) -> list[Use]:
+def _uses(stream: Stream, config: ArrayConfig) -> tuple[list[isa.Descriptor], list[Use]]:
+    """The plain descriptors of the stream, and what each of them touches."""
     bases, end = [], GAP
     for slot in stream.slots:
         bases.append(end)
         end += slot.size + GAP
     reference = Reference(config, np.zeros(end, np.uint8), traced=True)
+    placed = [(part, slot) for whole, slot in zip(stream.relocated(bases), stream.relocations) for part in parts(whole)]
     silent = {f"{verb}_{engine.name.lower()}": 0 for verb in ("wait", "signal") for engine in ENGINES}
-    reference.execute([descriptor.replace(**silent) for descriptor in stream.relocated(bases)])
-    for use, number in zip(reference.uses, stream.relocations):
+    reference.execute([isa.Descriptor(part.op, {**part.values, **silent}) for part, _ in placed])
+    for use, (_, number) in zip(reference.uses, placed):
         touched = use.reads.get(MEMORY, set()) | use.writes.get(MEMORY, set())
         if touched:
             assert number is not None
             assert bases[number] <= min(touched) and max(touched) < bases[number] + stream.slots[number].size, "outside its buffer"
-    return reference.uses
+    return [part for part, _ in placed], reference.uses
 
 
 def _in_words(use: Use, config: ArrayConfig) -> Use:

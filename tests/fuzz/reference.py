@@ -57,12 +57,12 @@ class Reference:
         tokens = dict.fromkeys(((a, b) for a in isa.Engine for b in isa.Engine), 0)
         for d in descriptors:
             for other in _exchanged(d, "wait"):
-                tokens[other, d.op.engine] -= 1
+                tokens[other, d.op.engine] -= _taken(d, other)
                 assert tokens[other, d.op.engine] >= 0, f"a {d.op.name} waits for a token that nobody has pushed"
             self.uses.append(Use())
             {isa.LOAD: self._load, isa.COMPUTE: self._compute, isa.STORE: self._store}[d.op](d)
             for other in _exchanged(d, "signal"):
-                tokens[d.op.engine, other] += 1
+                tokens[d.op.engine, other] += _pushed(d)
         assert not any(tokens.values()), "tokens are left"
 
     def _load(self, d: isa.Descriptor) -> None:
@@ -81,21 +81,24 @@ class Reference:
             self._write(d["target"], local, values)
 
     def _compute(self, d: isa.Descriptor) -> None:
-        m, n, k = d["m"], d["n"], d["k"]
-        west = self._operand(d, "west", isa.Target.WEST, m)
-        north = self._operand(d, "north", isa.Target.NORTH, n)
+        for part, first_k in enumerate(range(0, d["k"], d["k_step"] or d["k"])):
+            k = min(d["k_step"] or d["k"], d["k"] - first_k)
+            west, north = ((d[side] + part * d[f"{side}_step"]) % 2**20 for side in ("west", "north"))
+            panels = self._operand(d, "west", west, d["m"], k), self._operand(d, "north", north, d["n"], k)
+            self._multiply(d, *panels, isa.Addend.ACCUMULATE if part else isa.Addend(d["addend"]))
+
+    def _multiply(self, d: isa.Descriptor, west: NDArray[np.int8], north: NDArray[np.int8], addend: isa.Addend) -> None:
+        """The panels are [m, k] and [n, k]."""
+        n, tiles = d["n"], -(-d["n"] // self.config.cols)
         total = reference.gemm(west, north.T).astype(np.int64)
-        assert west.shape == (m, k) and north.shape == (n, k)
-        tiles = -(-n // self.config.cols)
-        for row in range(m):
+        for row in range(d["m"]):
             word = d["acc"] + row * tiles
             values = np.full(tiles * self.config.cols, self.undefined, np.int32)
-            values[:n] = reference.wrap32(total[row] + self._addend(d, word))
+            values[:n] = reference.wrap32(total[row] + self._addend(d, addend, word))
             self._write(isa.Target.ACCUMULATOR, word * self.config.acc_word_bytes, values.astype("<i4").view(np.uint8))
 
-    def _addend(self, d: isa.Descriptor, word: int) -> NDArray[np.int32]:
+    def _addend(self, d: isa.Descriptor, addend: isa.Addend, word: int) -> NDArray[np.int32]:
         """What is added to a row of the result that goes to ``word``."""
-        addend = isa.Addend(d["addend"])
         if addend is isa.Addend.NONE:
             return np.zeros(d["n"], np.int32)
         return self._columns(d["bias"] if addend is isa.Addend.BIAS else word, d["n"])
@@ -122,11 +125,12 @@ class Reference:
         limits = {name: d[name] for name in ("zero_point", "clamp_min", "clamp_max")}
         return reference.requantise(values, multiplier, shift, double_round=bool(d["double_round"]), **limits)
 
-    def _operand(self, d: isa.Descriptor, side: str, space: int, size: int) -> NDArray[np.int8]:
-        """The panel, [size, k]."""
+    def _operand(self, d: isa.Descriptor, side: str, first: int, size: int, k: int) -> NDArray[np.int8]:
+        """The panel from byte ``first`` on, [size, k]."""
         contiguous = d[f"{side}_k_contiguous"]
-        lines, length = (size, d["k"]) if contiguous else (d["k"], size)
-        panel = [self._read(space, d[side] + line * d[f"{side}_stride"], length) for line in range(lines)]
+        lines, length = (size, k) if contiguous else (k, size)
+        space = isa.Target.WEST if side == "west" else isa.Target.NORTH
+        panel = [self._read(space, first + line * d[f"{side}_stride"], length) for line in range(lines)]
         stacked = np.stack(panel).view(np.int8)
         return stacked if contiguous else np.ascontiguousarray(stacked.T)
 
@@ -155,6 +159,17 @@ class Reference:
 def _exchanged(d: isa.Descriptor, verb: str) -> list[isa.Engine]:
     """The engines whose token ``d`` takes, or to which it pushes one."""
     return [engine for engine in (isa.Engine.LOAD, isa.Engine.COMPUTE, isa.Engine.STORE) if d[f"{verb}_{engine.name.lower()}"]]
+
+
+def _taken(d: isa.Descriptor, other: isa.Engine) -> int:
+    """How many tokens of ``other`` a descriptor takes that waits for it."""
+    in_parts = d.op is isa.COMPUTE and d["k_step"] and other is isa.Engine.LOAD
+    return -(-d["k"] // d["k_step"]) if in_parts else 1
+
+
+def _pushed(d: isa.Descriptor) -> int:
+    """How many tokens a descriptor pushes to an engine that it signals to."""
+    return d["count4"] if d.op is isa.LOAD and d["signal_each"] else 1
 
 
 def _iterations(d: isa.Descriptor, loops: int) -> Iterator[dict[int, int]]:

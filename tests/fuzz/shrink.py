@@ -11,7 +11,7 @@ from hwacc.stream import Stream
 from tests.fuzz.case import Case, Surroundings
 from tests.fuzz.machines import defined_memory
 from tests.fuzz.steps import Step, build, well_defined
-from tests.fuzz.tokens import ENGINES, accepted
+from tests.fuzz.tokens import ENGINES, accepted, tokens_of
 
 Fails = Callable[[Case], bool]
 
@@ -105,9 +105,7 @@ def _matched(stream: Stream) -> Iterator[tuple[isa.Engine, int, isa.Engine, int]
     """Each token: its producer and the index of the descriptor that pushes it, its consumer and that of the one that takes it."""
     for producer in ENGINES:
         for consumer in ENGINES:
-            signals = [i for i, d in enumerate(stream.descriptors) if d.op.engine is producer and d[f"signal_{consumer.name.lower()}"]]
-            waits = [i for i, d in enumerate(stream.descriptors) if d.op.engine is consumer and d[f"wait_{producer.name.lower()}"]]
-            yield from ((producer, first, consumer, second) for first, second in zip(signals, waits))
+            yield from ((producer, first, consumer, second) for first, second in zip(*tokens_of(stream, producer, consumer)))
 
 
 def _plainer(case: Case, tried: Fails) -> Case:

@@ -14,6 +14,7 @@ from hwacc.config import ArrayConfig
 from hwacc.footprint import MEMORY, Access, Moment, accesses, column_tiles
 from hwacc.isa import Engine
 from hwacc.stream import Slot, Stream
+from tests.fuzz.fit import fitted
 
 RECORDS, GENTLE, DATA, WORK, SCRATCH = range(5)
 """Slots: parameter records; bytes that are valid shifts wherever they land; random bytes; what STOREs write and
@@ -50,7 +51,7 @@ def build(config: ArrayConfig, steps: Sequence[Step]) -> Stream:
     for step in steps:
         order.add(step)
     finished = order.schedule.finished()
-    return Stream(config.hash, slots(config), tuple(d for d, _ in finished), tuple(slot for _, slot in finished))
+    return fitted(config, Stream(config.hash, slots(config), tuple(d for d, _ in finished), tuple(slot for _, slot in finished)))
 
 
 class _Order:

@@ -1,4 +1,4 @@
-"""Random valid streams: every target, layout, addend, output and stride, chained through memory."""
+"""Random valid streams: every target, layout, addend, output, stride and number of parts, chained through memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from hwacc import isa
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 from hwacc.footprint import MEMORY, accesses, column_tiles, extent, loops
+from hwacc.parts import LOCAL_BITS
 from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, slots
 
 ATTEMPTS = 60
@@ -18,10 +19,11 @@ def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[St
     steps = [Step(descriptor, slot, 50) for descriptor, slot in _fill(config)]
     defined = Defined(config)
     while len(steps) < count + len(isa.Target):
-        step = rng.choice((_load, _load, _compute, _compute, _store))(config, rng)
-        if step is not None and defined.allows(step.descriptor):
-            defined.apply(step.descriptor)
-            steps.append(step)
+        found = rng.choice((_loads, _loads, _computes, _computes, _stores, _streamed))(config, rng)
+        if all(defined.allows(step.descriptor) for step in found):
+            for step in found:
+                defined.apply(step.descriptor)
+            steps += found
     return steps
 
 
@@ -55,7 +57,7 @@ def _target_bytes(config: ArrayConfig) -> dict[isa.Target, int]:
     }
 
 
-def _load(config: ArrayConfig, rng: random.Random) -> Step | None:
+def _loads(config: ArrayConfig, rng: random.Random) -> list[Step]:
     target = rng.choice(list(isa.Target))
     slot = rng.choice((RECORDS, GENTLE)) if target is isa.Target.PARAMETERS else rng.choice((DATA, WORK, WORK))
     grid = PARAMETER_BYTES if slot == RECORDS else 1  # whole records, so that every shift stays valid
@@ -67,14 +69,14 @@ def _load(config: ArrayConfig, rng: random.Random) -> Step | None:
         descriptor = isa.describe(isa.LOAD, **values, local=local)
         address = _address(config, rng, descriptor, slot, grid)
         if address is not None:
-            return Step(descriptor.replace(address=address), slot, rng.randint(1, 300))
-    return None
+            return [Step(descriptor.replace(address=address), slot, rng.randint(1, 300))]
+    return []
 
 
 def _load_values(config: ArrayConfig, rng: random.Random, grid: int) -> dict[str, int]:
     counts = [rng.choice((1, 1, 1, 2, 3, 5)) for _ in range(isa.LOAD_DIMS)]
     run = rng.choice((1, 2, 3, config.bus_bytes, 3 * config.bus_bytes, rng.randint(1, 150)))
-    values = {"run": -(-run // grid) * grid}
+    values = {"run": -(-run // grid) * grid, "signal_each": rng.randint(0, 1)}
     for loop, count in enumerate(counts, 1):
         values[f"count{loop}"] = count
         values[f"stride{loop}"] = rng.choice((0, run, -run, rng.randint(-60, 60), rng.randint(-900, 900))) // grid * grid
@@ -115,35 +117,67 @@ def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor
     """An address, modulo the field's width, that keeps all accesses of ``descriptor`` inside ``slot``."""
     size = slots(config)[slot].size
     memory = [access for access in accesses(descriptor.replace(address=0), config) if access.space == MEMORY]
-    low, high = (memory[0].low, memory[0].high) if memory else (0, 0)
+    low, high = min((access.low for access in memory), default=0), max((access.high for access in memory), default=0)
     place = _place(rng, grid, size, low, high)
     return None if place is None else place % (1 << isa.ADDRESS_BITS)
 
 
-def _compute(config: ArrayConfig, rng: random.Random) -> Step | None:
+def _computes(config: ArrayConfig, rng: random.Random) -> list[Step]:
     word = 2 * max(config.rows, config.cols)
     for _ in range(ATTEMPTS):
         m, n = (rng.choice((1, size - 1, size, size + 1, rng.randint(1, 4 * size))) for size in (config.rows, config.cols))
         k = rng.choice((1, 2, word - 1, word, word + 1, rng.randint(1, 5 * word)))
         values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend)), "dataflow": rng.choice(config.available_dataflows)}
-        values |= _panel(config, rng, "west", m, k) | _panel(config, rng, "north", n, k)
+        values["k_step"] = rng.choice((0, 0, rng.randint(1, k), rng.randint(-(-k // 3), k + 3)))
+        values |= _panel(config, rng, "west", m, values) | _panel(config, rng, "north", n, values)
         tiles = column_tiles(n, config)
         acc, bias = _place(rng, 1, config.acc_words, 0, m * tiles), _place(rng, 1, config.acc_words, 0, tiles)
         if acc is not None and bias is not None and min(values.values()) >= 0:
-            return Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))
-    return None
+            return [Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))]
+    return []
 
 
-def _panel(config: ArrayConfig, rng: random.Random, side: str, size: int, k: int) -> dict[str, int]:
-    """Where a panel lies; the first byte is -1 where its stride leaves no room."""
+def _panel(config: ArrayConfig, rng: random.Random, side: str, size: int, values: dict[str, int]) -> dict[str, int]:
+    """Where the panels of all parts lie; the first byte is -1 where strides and steps leave no room."""
     contiguous = rng.randint(0, 1)
+    k_step = values["k_step"] or values["k"]
+    count, k = -(-values["k"] // k_step), min(k_step, values["k"])
     lines, length = (size, k) if contiguous else (k, size)
     stride = rng.choice((length, length, 0, 1, rng.randint(0, 2 * length + 3)))
-    first = _place(rng, 1, config.operand_bytes, 0, (lines - 1) * stride + length)
-    return {side: -1 if first is None else first, f"{side}_stride": stride, f"{side}_k_contiguous": contiguous}
+    step = rng.choice((0, k if contiguous else k * stride, lines * stride, rng.randint(-60, 60)))
+    low, high = extent([count], [step])
+    first = _place(rng, 1, config.operand_bytes, low, high + (lines - 1) * stride + length)
+    found = {side: first, f"{side}_stride": stride, f"{side}_step": step % (1 << LOCAL_BITS), f"{side}_k_contiguous": contiguous}
+    return {name: -1 if value is None else value for name, value in found.items()}
 
 
-def _store(config: ArrayConfig, rng: random.Random) -> Step | None:
+def _streamed(config: ArrayConfig, rng: random.Random) -> list[Step]:
+    """A COMPUTE in parts behind a LOAD that brings what each of them takes of one operand."""
+    for _ in range(ATTEMPTS):
+        for step in _computes(config, rng):
+            load = _operand_load(config, rng, step.descriptor, rng.choice(("west", "north")))
+            address = None if load is None else _address(config, rng, load, DATA)
+            if load is not None and address is not None:
+                return [Step(load.replace(address=address), DATA, rng.randint(1, 300)), step]
+    return []
+
+
+def _operand_load(config: ArrayConfig, rng: random.Random, compute: isa.Descriptor, side: str) -> isa.Descriptor | None:
+    """The LOAD of that side, with an iteration for each part; None where there is but one, or it leaves the buffer."""
+    panels = [access for access in accesses(compute, config) if access.space == isa.Target[side.upper()]]
+    size, step = compute["m" if side == "west" else "n"], compute[f"{side}_step"]
+    lines, run = (size, compute["k_step"]) if compute[f"{side}_k_contiguous"] else (compute["k_step"], size)
+    stride, local_stride4 = compute[f"{side}_stride"], step - (1 << LOCAL_BITS if step >> (LOCAL_BITS - 1) else 0)
+    last = compute[side] + (len(panels) - 1) * local_stride4 + (lines - 1) * stride + run
+    if len(panels) == 1 or last > config.operand_bytes or stride >> (LOCAL_BITS - 1):
+        return None
+    places = {"local": compute[side], "run": run, "count1": lines, "local_stride1": stride}
+    memory = {"stride1": rng.choice((run, rng.randint(-9, 9))), "stride4": rng.choice((lines * run, run, rng.randint(-60, 60)))}
+    each = {"count4": len(panels), "local_stride4": local_stride4, "signal_each": 1}
+    return isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **memory, **each)
+
+
+def _stores(config: ArrayConfig, rng: random.Random) -> list[Step]:
     for _ in range(ATTEMPTS):
         n = rng.choice((1, config.cols, rng.randint(1, 3 * config.cols)))
         values = {"n": n} | _epilogue(rng)
@@ -155,8 +189,8 @@ def _store(config: ArrayConfig, rng: random.Random) -> Step | None:
         acc, parameters = _store_words(config, rng, descriptor)
         address = _address(config, rng, descriptor, WORK)
         if acc is not None and parameters is not None and address is not None:
-            return Step(descriptor.replace(acc=acc, parameters=parameters, address=address), WORK, rng.randint(1, 300))
-    return None
+            return [Step(descriptor.replace(acc=acc, parameters=parameters, address=address), WORK, rng.randint(1, 300))]
+    return []
 
 
 def _epilogue(rng: random.Random) -> dict[str, int]:

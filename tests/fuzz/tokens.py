@@ -8,10 +8,19 @@ from dataclasses import replace
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.errors import StreamError
+from hwacc.parts import parts
 from hwacc.stream import Stream
 from hwacc.verifier import verify
 
 ENGINES = (isa.Engine.LOAD, isa.Engine.COMPUTE, isa.Engine.STORE)
+
+
+def tokens_of(stream: Stream, producer: isa.Engine, consumer: isa.Engine) -> tuple[list[int], list[int]]:
+    """For each token, the descriptor that pushes it, and for each one, the descriptor that takes it; in order."""
+    signal, wait = f"signal_{consumer.name.lower()}", f"wait_{producer.name.lower()}"
+    pushed = [i for i, d in enumerate(stream.descriptors) if d.op.engine is producer for part in parts(d) if part[signal]]
+    taken = [i for i, d in enumerate(stream.descriptors) if d.op.engine is consumer for part in parts(d) if part[wait]]
+    return pushed, taken
 
 
 def accepted(stream: Stream, config: ArrayConfig) -> bool:
@@ -33,8 +42,9 @@ def reshaped(config: ArrayConfig, rng: random.Random, stream: Stream, edits: int
 
 
 def edited(rng: random.Random, stream: Stream) -> Stream | None:
-    """``stream`` with a token more, a token less, or two neighbours exchanged; None where the draw has no place for that."""
-    return rng.choice((_with_token, _without_token, _exchanged))(rng, stream)
+    """``stream`` with a token more, a token less, tokens from each iteration of a LOAD or from its end alone, or two neighbours
+    exchanged; None where the draw has no place for that."""
+    return rng.choice((_with_token, _without_token, _with_each, _without_each, _exchanged))(rng, stream)
 
 
 def _with_token(rng: random.Random, stream: Stream) -> Stream | None:
@@ -61,6 +71,36 @@ def _toggled(rng: random.Random, stream: Stream, producer: isa.Engine, consumer:
     descriptors = list(stream.descriptors)
     descriptors[first] = descriptors[first].replace(**{signal: 1 - now})
     descriptors[second] = descriptors[second].replace(**{wait: 1 - now})
+    return replace(stream, descriptors=tuple(descriptors))
+
+
+def _with_each(rng: random.Random, stream: Stream) -> Stream | None:
+    """A LOAD signals after each iteration, and as many later descriptors take its tokens."""
+    return _each_toggled(rng, stream, 0)
+
+
+def _without_each(rng: random.Random, stream: Stream) -> Stream | None:
+    return _each_toggled(rng, stream, 1)
+
+
+def _each_toggled(rng: random.Random, stream: Stream, now: int) -> Stream | None:
+    """The ``signal_each``, which is ``now``, of a LOAD with several iterations and one consumer becomes the opposite; so does the
+    ``wait_load`` of as many consumers after it as there are tokens more or less."""
+    loads = [i for i, d in enumerate(stream.descriptors) if d.op is isa.LOAD and d["signal_each"] == now and d["count4"] > 1]
+    loads = [i for i in loads if stream.descriptors[i]["signal_compute"] != stream.descriptors[i]["signal_store"]]
+    if not loads:
+        return None
+    first = rng.choice(loads)
+    load = stream.descriptors[first]
+    consumer = isa.COMPUTE if load["signal_compute"] else isa.STORE
+    others = [i for i, d in enumerate(stream.descriptors) if i > first and d.op is consumer and d["wait_load"] == now]
+    more = load["count4"] - 1
+    if len(others) < more:
+        return None
+    descriptors = list(stream.descriptors)
+    descriptors[first] = load.replace(signal_each=1 - now)
+    for index in rng.sample(others, more):
+        descriptors[index] = descriptors[index].replace(wait_load=1 - now)
     return replace(stream, descriptors=tuple(descriptors))
 
 
