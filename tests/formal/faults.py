@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from amaranth.lib import data
+
 from hwacc import isa
 from hwacc.isa import Engine
+from hwacc.rtl.decode import work_layout
 from tests.formal.inside import Inside
 
 
@@ -42,6 +45,18 @@ def counts_twice(queue: Inside) -> None:
 def starts_early(queue: Inside) -> None:
     """A queue that does not wait for tokens."""
     queue.module.d.comb += queue.component.work.valid.eq(~queue.component.empty & ~queue.component.clear)
+
+
+def signals_each_part(queue: Inside) -> None:
+    """A queue that leaves every part the signal for STORE."""
+    whole = data.View(work_layout(queue.component.op), queue.raw("queue").r_data)
+    queue.module.d.comb += queue.component.work.payload.signal_store.eq(whole.signal_store)
+
+
+def spares_tokens(queue: Inside) -> None:
+    """A queue that takes LOAD's token with the last part alone."""
+    with queue.module.If(~queue.raw("parts").last):
+        queue.module.d.comb += queue["take"][Engine.LOAD].eq(0)
 
 
 def withdraws_response(registers: Inside) -> None:

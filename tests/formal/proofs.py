@@ -23,7 +23,7 @@ from tests.formal.fetch import FetchHandsOutMemory, FetchLosesNothing
 from tests.formal.fifo import FifoKeepsWords
 from tests.formal.harness import Harness
 from tests.formal.prove import Proof
-from tests.formal.queue import QueueKeepsTokens
+from tests.formal.queue import QueueKeepsParts, QueueKeepsTokens
 from tests.formal.registers import RegistersAnswer
 from tests.formal.room import AnsweredWordsHaveRoom, TilesHaveRoom
 from tests.formal.writes import WritesKeepOrder
@@ -95,6 +95,8 @@ def tokens() -> list[Proof]:
     return [
         _proof("engine queue of 2", "dispatch", QueueKeepsTokens, 8, depth=2),
         _proof("engine queue, as built", "dispatch", QueueKeepsTokens, 8, depth=QUEUE_DEPTH),
+        _proof("engine queue of 2, with parts", "dispatch, parts", QueueKeepsParts, 8, depth=2),
+        _proof("engine queue with parts, as built", "dispatch, parts", QueueKeepsParts, 8, depth=QUEUE_DEPTH),
         _proof("the oldest descriptor has its tokens, queues of 2", "dispatch", OldestHasItsTokens, 7, depth=2),
         _proof("never all blocked, queues of 2", "dispatch", NeverAllBlocked, 8, None, depth=2),
     ]
@@ -169,6 +171,16 @@ def planted() -> list[Planted]:
             fault="a descriptor starts without its token",
             proof=_proof("queue", "dispatch", QueueKeepsTokens, 8, depth=2, plant=faults.starts_early),
             sentence="a descriptor is offered in the very cycle in which its tokens are there",
+        ),
+        Planted(
+            fault="every part signals",
+            proof=_proof("queue with parts", "dispatch, parts", QueueKeepsParts, 8, depth=2, plant=faults.signals_each_part),
+            sentence="signal_store at the engine is that of the oldest descriptor, or its next part",
+        ),
+        Planted(
+            fault="a part takes no token",
+            proof=_proof("queue with parts", "dispatch, parts", QueueKeepsParts, 8, depth=2, plant=faults.spares_tokens),
+            sentence="the tokens of LOAD are those pushed and not taken",
         ),
         Planted(
             fault="a stream waits for a token that comes too late",
