@@ -175,7 +175,7 @@ def planted() -> list[Planted]:
         Planted(
             fault="every part signals",
             proof=_proof("queue with parts", "dispatch, parts", QueueKeepsParts, 8, depth=2, plant=faults.signals_each_part),
-            sentence="signal_store at the engine is that of the oldest descriptor, or its next part",
+            sentence="signal store at the engine is that of the oldest descriptor, or its next part",
         ),
         Planted(
             fault="a part takes no token",

@@ -71,7 +71,8 @@ class QueueKeepsTokens(Harness):
         for name in work_layout(queue.op).members:
             if name not in UNSEEN:
                 same = queue.work.payload[name] == head[name]
-                self.always(f"{name} at the engine is that of the oldest descriptor, or its next part", ~queue.work.valid | same)
+                words = name.replace("_", " ")
+                self.always(f"{words} at the engine is that of the oldest descriptor, or its next part", ~queue.work.valid | same)
         leaves = taken & last
         self.always("a descriptor leaves the queue when the engine takes all of it, and only then", leaves == (fifo.pops & ~self.clear))
         self.always("a descriptor that is accepted is in the queue", accepted == fifo.pushes)

@@ -75,13 +75,14 @@ def test_the_default_array_agrees_as_well(seed: int) -> None:
     assert problem is None, f"seed {seed} on default, {kind}: {problem}"
 
 
-def hasty(stream: Stream, seed: int) -> Stream:
-    """``stream`` without one of its tokens from COMPUTE to STORE, such that the verifier sees a race."""
+def hasty(stream: Stream, seed: int) -> Stream | None:
+    """``stream`` without one of its tokens from COMPUTE to STORE, such that the verifier sees a race; None if the search finds none."""
     rng = random.Random(seed)
-    while True:
+    for _ in range(500):
         candidate = edited(rng, stream)
-        if candidate is not None and accepted_but_for_a_race(candidate) and _waits(candidate) < _waits(stream):
+        if candidate is not None and _waits(candidate) < _waits(stream) and accepted_but_for_a_race(candidate):
             return candidate
+    return None
 
 
 def accepted_but_for_a_race(stream: Stream) -> bool:
@@ -99,10 +100,13 @@ def _waits(stream: Stream) -> int:
 def test_a_store_that_does_not_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison can fail: one token less, and some of these STOREs write what is not there yet."""
     found = []
-    for seed in range(8):
+    for seed in range(16):
         rng = random.Random(seed)
         case = made(TINY, rng, seed, [random_steps(TINY, rng, 40)])
-        wrong = case.with_streams([hasty(case.streams[0], seed)])
+        stream = hasty(case.streams[0], seed)
+        if stream is None:
+            continue
+        wrong = case.with_streams([stream])
         with monkeypatch.context() as patch:
             patch.setattr(Device, "_verify", lambda device, stream: None)
             found.append(check(wrong))
