@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,34 @@ def touched(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64] | N
     return _runs_bytes(descriptor, access)
 
 
+def comb(descriptor: isa.Descriptor, access: Access) -> tuple[int, int, int]:
+    """Teeth that hold every byte of one of its accesses: ``length`` bytes each, at ``first`` and at whole pitches from there.
+
+    ``descriptor`` is plain. Returns first, pitch, length; a pitch of 0 means a single tooth.
+    """
+    d = descriptor
+    if d.op is isa.COMPUTE and access.space in (isa.Target.WEST, isa.Target.NORTH):
+        side, size = ("west", d["m"]) if access.space == isa.Target.WEST else ("north", d["n"])
+        lines, length = _lines(d, side, size)
+        return access.low, d[f"{side}_stride"] if lines > 1 else 0, length
+    if d.op is isa.LOAD:
+        name, first = ("stride", signed_address(d)) if access.space == MEMORY else ("local_stride", d["local"])
+        return first, _pitch(d, name), d["run"]
+    if d.op is isa.STORE and access.space == MEMORY:
+        return signed_address(d), _pitch(d, "stride"), _row_bytes(d)
+    return access.low, 0, access.high - access.low
+
+
+def apart(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Whether the teeth of two :func:`comb` pass between one another, wherever these begin and end."""
+    (first, pitch, length), (others_first, others_pitch, others_length) = one, other
+    common = gcd(pitch, others_pitch)
+    if not common:
+        return False
+    distance = (others_first - first) % common
+    return length <= distance and distance + others_length <= common
+
+
 def extent(counts: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
     """Lowest and highest offset that nested loops reach."""
     steps = [(count - 1) * stride for count, stride in zip(counts, strides)]
@@ -89,6 +118,11 @@ def loops(descriptor: isa.Descriptor, name: str) -> list[int]:
     """A field of every loop, such as ``count`` or ``stride``, innermost first."""
     dims = isa.LOAD_DIMS if descriptor.op is isa.LOAD else isa.STORE_DIMS
     return [descriptor[f"{name}{dim}"] for dim in range(1, dims + 1)]
+
+
+def _pitch(d: isa.Descriptor, name: str) -> int:
+    """Every iteration begins at a whole number of these from the first one."""
+    return gcd(*(stride for count, stride in zip(loops(d, "count"), loops(d, name)) if count > 1))
 
 
 def _load(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:

@@ -22,7 +22,7 @@ STORE_DIMS = 3
 MOST_TOKENS = 1 << 15
 """Tokens from one engine to another that a stream may leave untaken at any point of it. The hardware counts to more, because
 descriptors that take some may still wait in its queues."""
-MOST_PARTS = 1 << 10
+MOST_PARTS = 1 << 8
 """Parts that a descriptor of a stream may have, see :mod:`hwacc.parts`. The hardware knows no limit; a verifier does."""
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from hwacc import isa
 from hwacc.errors import StreamError
-from hwacc.footprint import MEMORY, Access, Moment, touched
+from hwacc.footprint import MEMORY, Access, Moment, apart, comb, touched
 from hwacc.isa import Engine
 from hwacc.stream import Stream, format_descriptor
 
@@ -132,7 +132,10 @@ class _Order:
 
     def _share_bytes(self, number: int, access: Access, theirs: int, met: Access) -> bool:
         """Whether two accesses with overlapping intervals really meet: strides may leave gaps for one another."""
-        mine, others = (touched(self.parts[i].descriptor, a) for i, a in ((number, access), (theirs, met)))
+        one, other = self.parts[number].descriptor, self.parts[theirs].descriptor
+        if apart(comb(one, access), comb(other, met)):
+            return False
+        mine, others = touched(one, access), touched(other, met)
         if mine is None and others is None:
             return True
         if mine is None or others is None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwacc import isa
 from hwacc.config import TINY
-from hwacc.footprint import MEMORY, Access, Moment, accesses, touched
+from hwacc.footprint import MEMORY, Access, Moment, accesses, apart, comb, touched
 from hwacc.parts import parts
 from tests.fuzz.streams import random_steps
 from tests.rtl.load_model import random_job
@@ -46,3 +49,32 @@ def test_operands_are_read_sooner_than_results_are_done() -> None:
 
 def test_end_touches_nothing() -> None:
     assert accesses(isa.describe(isa.END), TINY) == []
+
+
+def every_byte(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64]:
+    found = touched(descriptor, access)
+    return np.arange(access.low, access.high) if found is None else found
+
+
+def test_combs_hold_every_byte_and_pass_between_one_another_only_where_no_byte_is_shared() -> None:
+    seen = {True: 0, False: 0}
+    for seed in range(80):
+        steps = random_steps(TINY, random.Random(seed), 12)[len(isa.Target) :]
+        found = [(part, access) for step in steps for part in parts(step.descriptor) for access in accesses(part, TINY)]
+        for i, (one, mine) in enumerate(found):
+            first, pitch, length = comb(one, mine)
+            offsets = every_byte(one, mine) - first
+            assert ((offsets % pitch if pitch else offsets) < length).all(), f"seed {seed}: {mine} of {one.values}"
+            for other, theirs in found[:i]:
+                if mine.space == theirs.space and mine.low < theirs.high and theirs.low < mine.high:
+                    passes = apart(comb(one, mine), comb(other, theirs))
+                    seen[passes] += 1
+                    shared = passes and np.intersect1d(every_byte(one, mine), every_byte(other, theirs)).size
+                    assert not shared, f"seed {seed}: {one.values} and {other.values}"
+    assert min(seen.values()) > 50, seen
+
+
+def test_slices_of_k_pass_between_one_another() -> None:
+    slices = isa.describe(isa.LOAD, run=8, count1=5, stride1=64, local_stride1=64, count4=8, stride4=8, local_stride4=8, signal_each=1)
+    combs = [comb(part, access) for part in parts(slices) for access in accesses(part, TINY) if access.space == isa.Target.WEST]
+    assert all(apart(one, other) == (one != other) for one in combs for other in combs)

@@ -118,7 +118,7 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
         {"k_step": 3, "west_step": 8144},
         "it reads bytes 8144 to 8192 of the west operand buffer, which has 8192",
     ),
-    "parts without end": (COMPUTE, {"k": 1025, "k_step": 1}, "it has 1025 parts; 1024 are the most"),
+    "parts without end": (COMPUTE, {"k": 257, "k_step": 1}, "it has 257 parts; 256 are the most"),
     "a result beyond the accumulator": (COMPUTE, {"acc": 253}, "it writes bytes 4048 to 4111 of the accumulator, which has 4096"),
     "rows beyond the accumulator": (STORE, {"acc": 254}, "it reads bytes 4064 to 4127 of the accumulator, which has 4096"),
     "scales beyond the parameters": (

@@ -35,7 +35,12 @@ def folded(op: isa.Op, descriptors: Iterable[tuple[Fields, bool]]) -> list[tuple
 def _continues(op: isa.Op, group: Sequence[Fields], fields: Fields) -> bool:
     """Whether ``fields`` are one more part of what a ``group`` of descriptors begins."""
     step = _step(op, group[-1], fields)
-    if len(group) == isa.MOST_PARTS or min(step) < 0 or (len(group) > 1 and step != _step(op, *group[-2:])) or _kept(op, fields) != _kept(op, group[0]):
+    if (
+        len(group) == isa.MOST_PARTS
+        or min(step) < 0
+        or (len(group) > 1 and step != _step(op, *group[-2:]))
+        or _kept(op, fields) != _kept(op, group[0])
+    ):
         return False
     return _next_load(group[0], fields) if op is isa.LOAD else _next_compute(group[0], group[-1], fields)
 

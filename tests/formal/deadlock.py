@@ -148,6 +148,7 @@ class OldestHasItsTokens(QueuesAtWork):
             self.reached(
                 f"a descriptor of {home.name} that waited for two tokens leaves", here & self.taken[home] & (Cat(waits(mine)).any())
             )
+        self.reached("a second part of a COMPUTE is taken", self.taken[isa.Engine.COMPUTE] & (self.parts_taken == 1))
         for e in ENGINES:
             self.always(f"of {e.name} no more is older than is there", ~self.marked | (self.older[e] <= self.fifos[e].port.level))
 
