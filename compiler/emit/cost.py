@@ -69,6 +69,11 @@ def idle_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
     return weight_cycles(config) if dataflow is Dataflow.WEIGHT_STATIONARY else 0
 
 
+def hides_weights(m: int, config: ArrayConfig) -> bool:
+    """Whether so many rows, streaming through a tile, leave time for the weights of the next COMPUTE's first tile behind them."""
+    return m > weight_cycles(config)
+
+
 def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
     """Cycles in which the tiles of m × n × k are fed."""
     tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)

@@ -133,11 +133,11 @@ class _Run:
         both = max(west.filled, north.filled) < part[1]
         if west.filled < part[1]:
             span = _span(west, steps, part, blocking.west_parts if both else 1)
-            self._load(west, Target.WEST, self.shared.west(rows, steps, span), (row, span[1] - span[0]))
+            self._load(west, Target.WEST, self.shared.west(rows, steps, span), _kind(row, rows, steps, span))
             west.filled = span[1]
         if north.filled < part[1]:
             span = _span(north, steps, part, blocking.north_parts if both else 1)
-            self._load(north, Target.NORTH, self.shared.north(columns, steps, span), (column, span[1] - span[0]))
+            self._load(north, Target.NORTH, self.shared.north(columns, steps, span), _kind(column, columns, steps, span))
             north.filled = span[1]
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
@@ -146,7 +146,9 @@ class _Run:
             after.append(bias.loaded)
         places = west.place, north.place, result.place, bias.place if bias else None
         values = partial(self._compute_values, places, (rows, columns, steps), part, some)
-        cycles = self.shared.compute_cycles(some[0][1] - some[0][0], some[1][1] - some[1][0], length, blocking.dataflow)
+        count = some[0][1] - some[0][0]
+        cycles = self.shared.compute_cycles(count, some[1][1] - some[1][0], length, blocking.dataflow)
+        cycles += 0 if cost.hides_weights(count, self.config) else self.idle
         # A unit that is to make room is released by the COMPUTE that reads it last, so the descriptor ends there.
         units = (None if self.west.stays else step, None if self.north.stays else step)
         kind, loads = (row, column, some, brings, units), self.schedule.loads
@@ -217,6 +219,11 @@ class _Run:
 
 
 _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "bias", Target.PARAMETERS: "parameters"}
+
+
+def _kind(index: int, lines: Range, steps: Range, span: Range) -> tuple[int, ...]:
+    """What LOADs have in common that can be one: the rows or columns that parts are of, or, of whole units, their size."""
+    return (index if span != steps else -1, lines[1] - lines[0], span[1] - span[0])
 
 
 def _span(held: Held, steps: Range, part: Range, parts: int) -> Range:
