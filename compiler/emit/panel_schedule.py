@@ -133,11 +133,11 @@ class _Run:
         both = max(west.filled, north.filled) < part[1]
         if west.filled < part[1]:
             span = _span(west, steps, part, blocking.west_parts if both else 1)
-            self._load(west, Target.WEST, self.shared.west(rows, steps, span), _kind(row, rows, steps, span))
+            self._load(west, Target.WEST, self.shared.west(rows, steps, span), (row, span[1] - span[0]))
             west.filled = span[1]
         if north.filled < part[1]:
             span = _span(north, steps, part, blocking.north_parts if both else 1)
-            self._load(north, Target.NORTH, self.shared.north(columns, steps, span), _kind(column, columns, steps, span))
+            self._load(north, Target.NORTH, self.shared.north(columns, steps, span), (column, span[1] - span[0]))
             north.filled = span[1]
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
@@ -219,11 +219,6 @@ class _Run:
 
 
 _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "bias", Target.PARAMETERS: "parameters"}
-
-
-def _kind(index: int, lines: Range, steps: Range, span: Range) -> tuple[int, ...]:
-    """What LOADs have in common that can be one: the rows or columns that parts are of, or, of whole units, their size."""
-    return (index if span != steps else -1, lines[1] - lines[0], span[1] - span[0])
 
 
 def _span(held: Held, steps: Range, part: Range, parts: int) -> Range:
