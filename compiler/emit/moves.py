@@ -92,12 +92,15 @@ def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 
 
 def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
-    """Variations with the first or the last range of rows or columns cut in two, or joined with its neighbour."""
+    """Variations with the first or the last range of rows or columns cut in two, or joined with its neighbour.
+
+    The first one may also be a part of a tile: where memory, not the array, is the limit, its few operands are there sooner.
+    """
     for name, grain in (("rows", config.rows), ("columns", config.cols)):
         ranges: tuple[Range, ...] = getattr(blocking, name)
         for bound in _bounds(ranges[-1], grain, -1):
             yield _changed(blocking, **{name: (*ranges[:-1], (ranges[-1][0], bound), (bound, ranges[-1][1]))})
-        for bound in _bounds(ranges[0], grain, 1):
+        for bound in (*_bounds(ranges[0], grain, 1), *_within_a_tile(ranges[0], grain)):
             yield _changed(blocking, **{name: ((ranges[0][0], bound), (bound, ranges[0][1]), *ranges[1:])})
         if len(ranges) > 2:
             yield _changed(blocking, **{name: (*ranges[:-2], (ranges[-2][0], ranges[-1][1]))})
@@ -144,6 +147,11 @@ def _bounds(span: Range, grain: int, direction: int) -> list[int]:
     tiles = -(-(end - first) // grain)
     counts = dict.fromkeys((1, 2, tiles // 2) if direction > 0 else (tiles - 1, tiles - 2, -(-tiles // 2)))
     return [first + count * grain for count in counts if 0 < count < tiles]
+
+
+def _within_a_tile(span: Range, grain: int) -> list[int]:
+    """Where to cut half or a quarter of a tile off a range's beginning."""
+    return [span[0] + part for part in (grain // 2, grain // 4) if 0 < part < span[1] - span[0]]
 
 
 def _halves(size: int, grain: int) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ REFINED = 4
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
 SEEDS: tuple[Move, ...] = (streamed, tapered)
-OPERATIONS_LIMIT = 30_000
+OPERATIONS_LIMIT = 40_000
 """Operations built in the search, twice, so that huge products do not take minutes."""
 STRIDE_LIMIT = 2**31
 MOST_PANELS = 1 << 16
