@@ -62,6 +62,11 @@ class Blocking:
     corner: bool = False
 
     @property
+    def panel_count(self) -> int:
+        """Panels of the result."""
+        return len(self.rows) * len(self.columns)
+
+    @property
     def is_even(self) -> bool:
         """Whether all panels, but the last ones, are of one size."""
         return all(len({end - first for first, end in ranges[:-1]}) <= 1 for ranges in (self.rows, self.columns))

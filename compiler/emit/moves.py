@@ -19,8 +19,8 @@ WHOLE = 1 << 16
 """More parts than any panel has."""
 PARTS_AT_ONCE = ((1, 1), (4, 1), (WHOLE, 1), (1, 4), (1, WHOLE))
 """Parts of the west and of the north operand that are loaded at once."""
-MOST_PARTS = 512
-"""Of a product that is split everywhere: each is an operation to build."""
+MOST_STREAMED = 512
+"""Parts of a product whose panels are all split: each is an operation to build."""
 
 
 def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -30,7 +30,7 @@ def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """
     grain, total = step_grain(config), blocking.steps[0][1]
     splits = [*_equal(total, grain), *(_ramp(total, grain * size) for size in (1, 2, 4) if grain * size < total)]
-    counts = _numbers(blocking, (1, 3, 6, len(blocking.rows) * len(blocking.columns)))
+    counts = _numbers(blocking, (1, 3, 6, blocking.panel_count))
     yield from (replace(blocking, first_steps=split, first_panels=panels) for split, panels in product(splits, counts))
     yield replace(blocking, first_steps=(), first_panels=1)
 
@@ -38,7 +38,7 @@ def first_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 def more_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations that split other numbers of panels along k: until enough operands for the next one are there in time."""
     if blocking.first_steps:
-        counts = _numbers(blocking, (1, 2, 3, 4, 6, len(blocking.rows) * len(blocking.columns)))
+        counts = _numbers(blocking, (1, 2, 3, 4, 6, blocking.panel_count))
         yield from (replace(blocking, first_panels=panels) for panels in counts)
 
 
@@ -51,17 +51,17 @@ def larger_loads(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 def streamed(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations with all of k in a panel, and every panel in equal parts: COMPUTE follows LOAD closely, and descriptors are few."""
     grain, total = step_grain(config), blocking.steps[-1][1]
-    panels = len(blocking.rows) * len(blocking.columns)
+    panels = blocking.panel_count
     for size, (west, north) in product((1, 2, 4, 8), PARTS_AT_ONCE):
         parts = (grain * size,) * (total // (grain * size))
-        if 0 < panels * len(parts) <= MOST_PARTS:
+        if 0 < panels * len(parts) <= MOST_STREAMED:
             steps = ((0, total),)
             yield replace(blocking, steps=steps, first_steps=parts, first_panels=panels, west_parts=west, north_parts=north)
 
 
 def _numbers(blocking: Blocking, wanted: Iterable[int]) -> list[int]:
     """Those of the numbers ``wanted`` that are not above that of all panels."""
-    return [number for number in dict.fromkeys(wanted) if number <= len(blocking.rows) * len(blocking.columns)]
+    return [number for number in dict.fromkeys(wanted) if number <= blocking.panel_count]
 
 
 def cornered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -72,7 +72,7 @@ def cornered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 
 def last_steps(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose last panel is split along k, if its operands come that late: into equal parts, or not at all."""
-    if len(blocking.rows) * len(blocking.columns) > 1:
+    if blocking.panel_count > 1:
         splits = _equal(blocking.steps[0][1], step_grain(config))
         yield from (replace(blocking, last_steps=split) for split in ((), *splits))
 

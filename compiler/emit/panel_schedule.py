@@ -69,7 +69,7 @@ class _Run:
         self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
         self.computed: tuple[Any, ...] = (0, 0)
         self._divide_buffers()
-        last = len(blocking.rows) * len(blocking.columns) - 1
+        last = blocking.panel_count - 1
         for number, (row, column) in enumerate(blocking.panels()):
             self._panel(self.results[number % len(self.results)], row, column, number, is_last=number == last)
 
@@ -81,7 +81,7 @@ class _Run:
         bias_words = sizes.bias_words(max(columns))
         result_words = max(rows) * max(tiles.values())
         places = sizes.result_places(result_words, bias_words, blocking.dataflow)
-        self.results = [Held(place) for place in places[: len(rows) * len(columns)]]
+        self.results = [Held(place) for place in places[: blocking.panel_count]]
         self.bias = Residency(tiles, bias_words, sizes.acc_words - bias_words)
         self.parameters = Residency(tiles, self.config.parameter_words)
         west, north = ({(i, s): size * step for i, size in enumerate(lines) for s, step in enumerate(steps)} for lines in (rows, columns))

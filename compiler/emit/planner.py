@@ -43,7 +43,9 @@ REFINED = 4
 """Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
+"""Tried in turn, from a blocking on that is to be changed as long as that helps."""
 SEEDS: tuple[Move, ...] = (streamed, tapered)
+"""Tried once on the best of each kind: what they give is too far away to be found step by step."""
 OPERATIONS_LIMIT = 40_000
 """Operations built in the search, twice, so that huge products do not take minutes."""
 STRIDE_LIMIT = 2**31
@@ -149,7 +151,7 @@ class _Trials:
         return self.prices[blocking]
 
     def best(self, count: int) -> list[Blocking]:
-        """The cheapest blockings of different kinds: by dataflow, and by the dimensions that are cut."""
+        """The cheapest blocking of each kind: by dataflow, whether it is split along k and even, and the dimensions that are cut."""
         kinds: dict[tuple[object, ...], Blocking] = {}
         for blocking in sorted(self.prices, key=self.prices.__getitem__):
             ranges = blocking.rows, blocking.columns, blocking.steps

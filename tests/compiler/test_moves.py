@@ -7,19 +7,20 @@ from itertools import pairwise
 import pytest
 
 from hwacc.compiler.emit.blocking import Blocking, cuts
-from hwacc.compiler.emit.planner import MOVES, Move
+from hwacc.compiler.emit.planner import MOVES, SEEDS, Move
 from hwacc.config import ArrayConfig
 from hwacc.isa import Dataflow
 
 CONFIG = ArrayConfig()
 M, N, K = 100, 70, 300
+EVERY = tuple(dict.fromkeys(MOVES + SEEDS))
 
 
 def blocking(rows: int, columns: int, steps: int) -> Blocking:
     return Blocking(cuts(M, rows), cuts(N, columns), cuts(K, steps), True, Dataflow.OUTPUT_STATIONARY, first_steps=(64,))
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+@pytest.mark.parametrize("move", EVERY, ids=lambda move: move.__name__)
 @pytest.mark.parametrize("sizes", [(M, N, K), (48, 32, 128), (16, 16, 16)])
 def test_every_change_covers_the_product_with_whole_tiles_between_its_ends(move: Move, sizes: tuple[int, int, int]) -> None:
     for changed in move(blocking(*sizes), CONFIG):
@@ -34,7 +35,7 @@ def test_every_change_covers_the_product_with_whole_tiles_between_its_ends(move:
         assert sorted(panels) == [(row, column) for row in range(len(changed.rows)) for column in range(len(changed.columns))]
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+@pytest.mark.parametrize("move", EVERY, ids=lambda move: move.__name__)
 def test_every_kind_of_change_is_offered_somewhere(move: Move) -> None:
     starts = [blocking(*sizes) for sizes in ((M, N, K), (48, 32, 128))]
     assert any(changed != start for start in starts for changed in move(start, CONFIG))
