@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from hwacc.errors import EncodingError
 
-VERSION = 3
+VERSION = 4
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
 ADDRESS_BITS = 40
@@ -182,7 +182,13 @@ LOAD = Op(
     "target. When `bounded`, byte `i` of a run has the coordinates `x = x0 + i + (strides of loops 1 and 3)` and "
     "`y = y0 + (y steps of loops 2 and 4)`; a byte outside `0 <= x < x_limit`, `0 <= y < y_limit` is not read: `pad` is written "
     "instead. Neither addresses nor lengths need alignment. Signals when the last byte is in the target; with `signal_each`, as if each "
-    "iteration of loop 4 were a LOAD of its own, of which the first one waits and every one signals.",
+    "iteration of loop 4 were a LOAD of its own, of which the first one waits and every one signals. A run may be cut where a beat of the "
+    "bus ends, at a memory address that is a multiple of the bus width: with `align_start` the bytes before the first such address are "
+    "not read, and their places in the target not written; with `align_end` the bytes up to the first such address at or after the end "
+    "are read as well, and written to the places that follow. All other bytes stay where they are, so that a LOAD with `align_end` and "
+    "one with `align_start` of the bytes that follow bring each byte once, from beats that are read once. With `align_between` that holds "
+    "for each iteration that signals and the next one: every one but the first has `align_start`, every one but the last `align_end`. "
+    "Cuts cannot be aligned where the bounds apply, and a run whose start is aligned must be at least as long as the bus is wide.",
     (
         Field("address", ADDRESS_BITS, "Memory address of byte 0 of the first run, inside the bounds or not."),
         Field("run", 16, "Bytes of a run; at least 1."),
@@ -198,6 +204,9 @@ LOAD = Op(
         Field("y_step2", 8, "Rows from one iteration of loop 2 to the next."),
         Field("y_step4", 8, "Rows from one iteration of loop 4 to the next."),
         Field("signal_each", 1, "1: the tokens are pushed after every iteration of loop 4. 0: at the end."),
+        Field("align_start", 1, "1: each run begins at the first multiple of the bus width at or after its address."),
+        Field("align_end", 1, "1: each run goes on to the first multiple of the bus width at or after its end."),
+        Field("align_between", 1, "1: iterations of loop 4 that signal are cut at such multiples, too. Without `signal_each` no effect."),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 A LOAD with ``signal_each`` pushes its tokens after every iteration of loop 4; a COMPUTE with a ``k_step`` reduces so many
 steps of k at a time and takes a token of LOAD for each. What they mean is what :func:`parts` gives, executed in this order.
+With ``align_between`` the LOADs of two neighbouring parts meet at the end of a beat.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ _FIRST_ONLY = {
     isa.LOAD: ("wait_load", "wait_compute", "wait_store"),
     isa.COMPUTE: ("wait_compute", "wait_store"),
 }
+_OF_PARTS = {isa.LOAD: ("signal_each", "align_between"), isa.COMPUTE: ("k_step",)}
+"""Fields that say something about parts, and are 0 in a plain descriptor."""
 _LAST_ONLY = {isa.LOAD: (), isa.COMPUTE: ("signal_load", "signal_compute", "signal_store")}
 
 
@@ -45,12 +48,16 @@ def parts(descriptor: isa.Descriptor) -> Iterator[isa.Descriptor]:
 
 def _load_part(d: isa.Descriptor, i: int) -> dict[str, int]:
     """What differs in iteration ``i`` of loop 4."""
+    last = d["count4"] - 1
     return {
         "address": (d["address"] + i * d["stride4"]) % (1 << isa.ADDRESS_BITS),
         "local": d["local"] + i * d["local_stride4"],
         "y0": d["y0"] + i * d["y_step4"],
         "count4": 1,
         "signal_each": 0,
+        "align_start": d["align_between"] if i else d["align_start"],
+        "align_end": d["align_between"] if i < last else d["align_end"],
+        "align_between": 0,
     }
 
 
@@ -66,8 +73,7 @@ def _compute_part(d: isa.Descriptor, i: int) -> dict[str, int]:
 
 
 def _plain(descriptor: isa.Descriptor) -> isa.Descriptor:
-    name = "signal_each" if descriptor.op is isa.LOAD else "k_step"
-    return _changed(descriptor, **{name: 0}) if descriptor.values.get(name) else descriptor
+    return _changed(descriptor, **dict.fromkeys(_OF_PARTS.get(descriptor.op, ()), 0))
 
 
 def _changed(descriptor: isa.Descriptor, **values: int) -> isa.Descriptor:

@@ -71,6 +71,19 @@ def test_each_step_of_k_becomes_a_compute_that_takes_a_token_of_load_and_the_las
     ]
 
 
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("between", [0, 1])
+def test_neighbouring_iterations_meet_at_the_end_of_a_beat_where_that_is_asked_for(start: int, end: int, between: int) -> None:
+    aligned = {"align_start": start, "align_end": end, "align_between": between}
+    found = list(parts(LOAD.replace(**aligned)))
+    assert [part["align_start"] for part in found] == [start, between, between]
+    assert [part["align_end"] for part in found] == [between, between, end]
+    for single in (LOAD.replace(count4=1, **aligned), LOAD.replace(signal_each=0, **aligned)):
+        (part,) = parts(single)
+        assert (part["align_start"], part["align_end"], part["align_between"]) == (start, end, 0)
+
+
 @pytest.mark.parametrize(("k", "step", "lengths"), [(8, 4, [4, 4]), (8, 8, [8]), (8, 9, [8]), (5, 1, [1] * 5), (8, 0, [8])])
 def test_the_parts_of_a_reduction_sum_to_it(k: int, step: int, lengths: list[int]) -> None:
     compute = COMPUTE.replace(k=k, k_step=step)
