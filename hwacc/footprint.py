@@ -2,6 +2,12 @@
 
 Derived from the meaning of the fields in :mod:`hwacc.isa`. An interval is the
 smallest that holds every byte touched; :func:`touched` says exactly which.
+
+A run whose cuts are aligned begins and ends where the bus says, and so where its buffer
+lies, which is not known before launch. It counts as touching all that it may touch
+in any place: its own bytes, and up to a beat less one byte behind an aligned end.
+That lies in the bytes of the neighbour, of which only the start is aligned, and counts there
+from the cut on: what precedes the cut is not among its bytes, so it may still be read.
 """
 
 from __future__ import annotations
@@ -57,7 +63,7 @@ def accesses(descriptor: isa.Descriptor, config: ArrayConfig) -> list[Access]:
     return [access for part in parts(descriptor) for access in maker(part, config)] if maker is not None else []
 
 
-def touched(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
+def touched(descriptor: isa.Descriptor, access: Access, config: ArrayConfig) -> NDArray[np.int64] | None:
     """The bytes of one of its accesses, sorted; None if these are all bytes of the interval, or too many to list.
 
     ``descriptor`` is plain: it has no parts.
@@ -66,10 +72,10 @@ def touched(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64] | N
         return _panel_bytes(descriptor, access)
     if descriptor.op is isa.STORE:
         return _rows_bytes(descriptor) if access.space == MEMORY else None
-    return _runs_bytes(descriptor, access)
+    return _runs_bytes(descriptor, access, config)
 
 
-def comb(descriptor: isa.Descriptor, access: Access) -> tuple[int, int, int]:
+def comb(descriptor: isa.Descriptor, access: Access, config: ArrayConfig) -> tuple[int, int, int]:
     """Teeth that hold every byte of one of its accesses: ``length`` bytes each, at ``first`` and at whole pitches from there.
 
     ``descriptor`` is plain. Returns first, pitch, length; a pitch of 0 means a single tooth.
@@ -81,7 +87,7 @@ def comb(descriptor: isa.Descriptor, access: Access) -> tuple[int, int, int]:
         return access.low, d[f"{side}_stride"] if lines > 1 else 0, length
     if d.op is isa.LOAD:
         name, first = ("stride", signed_address(d)) if access.space == MEMORY else ("local_stride", d["local"])
-        return first, _pitch(d, name), d["run"]
+        return first, _pitch(d, name), _longest_run(d, config)
     if d.op is isa.STORE and access.space == MEMORY:
         return signed_address(d), _pitch(d, "stride"), _row_bytes(d)
     return access.low, 0, access.high - access.low
@@ -125,19 +131,24 @@ def _pitch(d: isa.Descriptor, name: str) -> int:
     return gcd(*(stride for count, stride in zip(loops(d, "count"), loops(d, name)) if count > 1))
 
 
+def _longest_run(d: isa.Descriptor, config: ArrayConfig) -> int:
+    """Bytes from the start of a run to the last end that it may have."""
+    return d["run"] + (config.bus_bytes - 1) * d["align_end"]
+
+
 def _load(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:
     low, high = extent(loops(d, "count"), loops(d, "local_stride"))
-    target = Access(d["target"], d["local"] + low, d["local"] + high + d["run"], True, Moment.DONE)
-    read = _bounded_extent(d) if d["bounded"] else _unbounded_extent(d)
+    target = Access(d["target"], d["local"] + low, d["local"] + high + _longest_run(d, config), True, Moment.DONE)
+    read = _bounded_extent(d) if d["bounded"] else _unbounded_extent(d, config)
     if read is None:
         return [target]
     address = signed_address(d)
     return [target, Access(MEMORY, address + read[0], address + read[1], False, Moment.DONE)]
 
 
-def _unbounded_extent(d: isa.Descriptor) -> tuple[int, int]:
+def _unbounded_extent(d: isa.Descriptor, config: ArrayConfig) -> tuple[int, int]:
     low, high = extent(loops(d, "count"), loops(d, "stride"))
-    return low, high + d["run"]
+    return low, high + _longest_run(d, config)
 
 
 def _bounded_extent(d: isa.Descriptor) -> tuple[int, int] | None:
@@ -255,16 +266,16 @@ def _rows_bytes(d: isa.Descriptor) -> NDArray[np.int64] | None:
     return _listed(signed_address(d) + _offsets(counts, loops(d, "stride")), _row_bytes(d))
 
 
-def _runs_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
-    counts = loops(d, "count")
+def _runs_bytes(d: isa.Descriptor, access: Access, config: ArrayConfig) -> NDArray[np.int64] | None:
+    counts, run = loops(d, "count"), _longest_run(d, config)
     runs = counts[0] * counts[1] * counts[2] * counts[3]
-    if runs > MOST_RUNS or runs * d["run"] > MOST_BYTES:
+    if runs > MOST_RUNS or runs * run > MOST_BYTES:
         return None
     if access.space != MEMORY:
-        return _listed(d["local"] + _offsets(counts, loops(d, "local_stride")), d["run"])
-    bytes_ = signed_address(d) + _offsets(counts, loops(d, "stride"))[:, None] + np.arange(d["run"], dtype=np.int64)
+        return _listed(d["local"] + _offsets(counts, loops(d, "local_stride")), run)
+    bytes_ = signed_address(d) + _offsets(counts, loops(d, "stride"))[:, None] + np.arange(run, dtype=np.int64)
     if not d["bounded"]:
         return np.unique(bytes_)
-    x = d["x0"] + _offsets(counts, [d["stride1"], 0, d["stride3"], 0])[:, None] + np.arange(d["run"], dtype=np.int64)
+    x = d["x0"] + _offsets(counts, [d["stride1"], 0, d["stride3"], 0])[:, None] + np.arange(run, dtype=np.int64)
     y = d["y0"] + _offsets(counts, [0, d["y_step2"], 0, d["y_step4"]])[:, None]
     return np.unique(bytes_[(x >= 0) & (x < d["x_limit"]) & (y >= 0) & (y < d["y_limit"])])

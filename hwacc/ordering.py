@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwacc import isa
+from hwacc.config import ArrayConfig
 from hwacc.errors import StreamError
 from hwacc.footprint import MEMORY, Access, Moment, apart, comb, touched
 from hwacc.isa import Engine
@@ -53,12 +54,12 @@ def token_moment(producer: Engine, consumer: Engine) -> Moment:
     return Moment.READ if early else Moment.DONE
 
 
-def check_order(stream: Stream, parts: Sequence[Part]) -> None:
+def check_order(stream: Stream, parts: Sequence[Part], config: ArrayConfig) -> None:
     """Raises :class:`StreamError` for tokens that do not balance and for accesses that nothing orders.
 
     ``parts`` are those of all descriptors of ``stream``, in order. Its buffers do not overlap.
     """
-    order = _Order(stream, parts)
+    order = _Order(stream, parts, config)
     for number in range(len(parts)):
         order.take_tokens(number)
         order.check_hazards(number)
@@ -69,9 +70,10 @@ def check_order(stream: Stream, parts: Sequence[Part]) -> None:
 class _Order:
     """Parts are named by their place in ``parts``."""
 
-    def __init__(self, stream: Stream, parts: Sequence[Part]) -> None:
+    def __init__(self, stream: Stream, parts: Sequence[Part], config: ArrayConfig) -> None:
         self.stream = stream
         self.parts = parts
+        self.config = config
         self.clocks: dict[Engine, Clock] = {engine: {} for engine in ENGINES}
         self.tokens: dict[tuple[Engine, Engine], deque[tuple[int, Clock]]] = {(a, b): deque() for a in ENGINES for b in ENGINES}
         self.open: dict[tuple[Engine, Engine], dict[tuple[int, int | None], deque[tuple[int, Access]]]] = {pair: {} for pair in self.tokens}
@@ -133,9 +135,9 @@ class _Order:
     def _share_bytes(self, number: int, access: Access, theirs: int, met: Access) -> bool:
         """Whether two accesses with overlapping intervals really meet: strides may leave gaps for one another."""
         one, other = self.parts[number].descriptor, self.parts[theirs].descriptor
-        if apart(comb(one, access), comb(other, met)):
+        if apart(comb(one, access, self.config), comb(other, met, self.config)):
             return False
-        mine, others = touched(one, access), touched(other, met)
+        mine, others = touched(one, access, self.config), touched(other, met, self.config)
         if mine is None and others is None:
             return True
         if mine is None or others is None:

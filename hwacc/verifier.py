@@ -29,7 +29,7 @@ def verify(stream: Stream, config: ArrayConfig) -> None:
     """Raises :class:`StreamError` with a sentence that names the first descriptor at fault, if there is one."""
     found = [part for index in range(len(stream.descriptors)) for part in _parts(stream, index, config)]
     _check_reductions(stream, config)
-    check_order(stream, found)
+    check_order(stream, found, config)
 
 
 def refuse(stream: Stream, index: int, why: str) -> NoReturn:
@@ -74,10 +74,14 @@ def _field_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
         return f"{d.op.engine.name} cannot exchange tokens with itself; its descriptors are executed in order"
     if d.op is isa.COMPUTE:
         return _compute_problem(d, config)
-    return _load_problem(d) if d.op is isa.LOAD else _store_problem(d)
+    return _load_problem(d, config) if d.op is isa.LOAD else _store_problem(d)
 
 
-def _load_problem(d: isa.Descriptor) -> str | None:
+def _load_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
+    if any(part["align_start"] for part in parts(d)) and d["run"] < config.bus_bytes:
+        return f"run must be at least {config.bus_bytes}, a beat of the bus, where its start is aligned, not {d['run']}"
+    if d["bounded"] and any(part["align_start"] or part["align_end"] for part in parts(d)):
+        return "its cuts cannot be aligned, for its bounds apply"
     counts, strides = loops(d, "count"), loops(d, "stride")
     low, high = extent(counts[::2], strides[::2])
     if d["bounded"] and (d["x0"] + low < -(1 << 31) or d["x0"] + high + d["run"] >= 1 << 31):

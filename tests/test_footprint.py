@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwacc import isa
 from hwacc.config import TINY
-from hwacc.footprint import MEMORY, Access, Moment, accesses, apart, comb, touched
+from hwacc.footprint import MEMORY, Access, Moment, accesses, apart, comb, signed_address, touched
 from hwacc.parts import parts
 from tests.fuzz.streams import random_steps
-from tests.rtl.load_model import random_job
+from tests.rtl.load_model import random_job, runs
 
 
 def test_the_interval_of_a_load_ends_at_its_first_and_last_byte() -> None:
@@ -20,11 +21,41 @@ def test_the_interval_of_a_load_ends_at_its_first_and_last_byte() -> None:
         job = random_job(random.Random(seed), TINY, 4096)
         found = accesses(job, TINY)
         for access in found:
-            bytes_ = touched(job, access)
+            bytes_ = touched(job, access, TINY)
             assert bytes_ is not None and (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {job}"
         if len(found) == 1:
-            nothing = touched(job, Access(MEMORY, 0, 0, False, Moment.DONE))
+            nothing = touched(job, Access(MEMORY, 0, 0, False, Moment.DONE), TINY)
             assert nothing is not None and not nothing.size, f"seed {seed}: {job} reads memory"
+
+
+def test_an_aligned_load_counts_as_touching_what_it_touches_in_any_place_that_its_buffer_may_have() -> None:
+    aligned = 0
+    for seed in range(400):
+        job = random_job(random.Random(seed), TINY, 4096).replace(signal_each=seed % 2)
+        for part in () if job["bounded"] else parts(job):
+            found: dict[int, set[int]] = {MEMORY: set(), job["target"]: set()}
+            for base in range(TINY.bus_bytes):
+                for run in runs(part):
+                    moved = replace(run, address=run.address + base).written(job["run"], TINY.bus_bytes)
+                    found[MEMORY].update(signed_address(part) + run.address - part["address"] + i for i in moved)
+                    found[job["target"]].update(run.local + i for i in moved)
+            aligned += part["align_start"] or part["align_end"]
+            for access in accesses(part, TINY):
+                assert every_byte(part, access).tolist() == sorted(found[access.space]), f"seed {seed}: {part.values}"
+    assert aligned > 100
+
+
+def test_neighbouring_slices_meet_in_the_bytes_behind_the_cut_alone() -> None:
+    """So the second one may be loaded while a COMPUTE reads the first."""
+    first = isa.describe(isa.LOAD, run=40, count1=5, stride1=229, local_stride1=229, align_end=1)
+    second = first.replace(address=40, local=40, align_start=1, align_end=0)
+    target, memory = accesses(first, TINY)
+    assert (target.low, target.high) == (memory.low, memory.high) == (0, 4 * 229 + 40 + TINY.bus_bytes - 1)
+    written = [set(every_byte(load, accesses(load, TINY)[0]).tolist()) for load in (first, second)]
+    assert written[0] & written[1] == {229 * row + byte for row in range(5) for byte in range(40, 40 + TINY.bus_bytes - 1)}
+    product = isa.describe(isa.COMPUTE, m=5, n=1, k=40, west_k_contiguous=1, west_stride=229)
+    west = accesses(product, TINY)[0]
+    assert apart(comb(product, west, TINY), comb(second, accesses(second, TINY)[0], TINY))
 
 
 def test_intervals_of_other_descriptors_end_at_their_first_and_last_byte() -> None:
@@ -32,7 +63,7 @@ def test_intervals_of_other_descriptors_end_at_their_first_and_last_byte() -> No
         for step in random_steps(TINY, random.Random(seed), 30):
             for part in parts(step.descriptor):
                 for access in accesses(part, TINY):
-                    bytes_ = touched(part, access)
+                    bytes_ = touched(part, access, TINY)
                     assert bytes_ is None or (bytes_[0], bytes_[-1] + 1) == (access.low, access.high), f"seed {seed}: {part}"
 
 
@@ -52,7 +83,7 @@ def test_end_touches_nothing() -> None:
 
 
 def every_byte(descriptor: isa.Descriptor, access: Access) -> NDArray[np.int64]:
-    found = touched(descriptor, access)
+    found = touched(descriptor, access, TINY)
     return np.arange(access.low, access.high) if found is None else found
 
 
@@ -62,12 +93,12 @@ def test_combs_hold_every_byte_and_pass_between_one_another_only_where_no_byte_i
         steps = random_steps(TINY, random.Random(seed), 12)[len(isa.Target) :]
         found = [(part, access) for step in steps for part in parts(step.descriptor) for access in accesses(part, TINY)]
         for i, (one, mine) in enumerate(found):
-            first, pitch, length = comb(one, mine)
+            first, pitch, length = comb(one, mine, TINY)
             offsets = every_byte(one, mine) - first
             assert ((offsets % pitch if pitch else offsets) < length).all(), f"seed {seed}: {mine} of {one.values}"
             for other, theirs in found[:i]:
                 if mine.space == theirs.space and mine.low < theirs.high and theirs.low < mine.high:
-                    passes = apart(comb(one, mine), comb(other, theirs))
+                    passes = apart(comb(one, mine, TINY), comb(other, theirs, TINY))
                     seen[passes] += 1
                     shared = passes and np.intersect1d(every_byte(one, mine), every_byte(other, theirs)).size
                     assert not shared, f"seed {seed}: {one.values} and {other.values}"
@@ -76,5 +107,5 @@ def test_combs_hold_every_byte_and_pass_between_one_another_only_where_no_byte_i
 
 def test_slices_of_k_pass_between_one_another() -> None:
     slices = isa.describe(isa.LOAD, run=8, count1=5, stride1=64, local_stride1=64, count4=8, stride4=8, local_stride4=8, signal_each=1)
-    combs = [comb(part, access) for part in parts(slices) for access in accesses(part, TINY) if access.space == isa.Target.WEST]
+    combs = [comb(part, access, TINY) for part in parts(slices) for access in accesses(part, TINY) if access.space == isa.Target.WEST]
     assert all(apart(one, other) == (one != other) for one in combs for other in combs)

@@ -13,7 +13,7 @@ from hwacc.config import TINY
 from hwacc.driver.device import Device
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.parts import part_count, parts
-from hwacc.stream import Stream
+from hwacc.stream import Slot, Stream
 from hwacc.verifier import verify
 from tests.rtl import load_model
 from tests.test_tiny import A, B, C, product_stream
@@ -108,10 +108,10 @@ def test_the_parts_of_a_load_move_what_the_whole_moves(seed: int) -> None:
     rng = random.Random(seed)
     memory = np.frombuffer(rng.randbytes(4096), np.uint8)
     for _ in range(50):
-        job = load_model.random_job(rng, TINY, memory.size)
+        job = load_model.random_job(rng, TINY, memory.size).replace(signal_each=1)
         whole, apart = empty_targets(), empty_targets()
         load_model.execute(job, TINY, memory, whole)
-        for part in parts(job.replace(signal_each=1)):
+        for part in parts(job):
             load_model.execute(part, TINY, memory, apart)
         assert all(np.array_equal(whole[target], apart[target]) for target in whole), f"seed {seed}: {job}"
 
@@ -123,6 +123,29 @@ def test_a_product_follows_its_operand_part_by_part(name: str) -> None:
         buffers = [device.place(A), device.place(B), device.allocate(64)]
         assert device.run(streamed(), buffers).status is isa.Status.OK
         assert buffers[2].read(np.int32, (4, 4)).tolist() == C
+
+
+@pytest.mark.parametrize("name", ["model", "sim"])
+def test_a_product_follows_slices_of_rows_no_beat_of_which_is_read_twice(name: str) -> None:
+    m, k, n, step = 5, 63, 3, 21
+    rng = np.random.default_rng(5)
+    a, b = (rng.integers(-128, 128, shape, dtype=np.int8) for shape in ((m, k), (k, n)))
+    slices = {"run": step, "count1": m, "stride1": k, "local_stride1": k, "count4": 3, "stride4": step, "local_stride4": step}
+    panels = {"west_k_contiguous": 1, "west_stride": k, "west_step": step, "north_stride": n, "north_step": step * n}
+    descriptors = (
+        isa.describe(isa.LOAD, target=isa.Target.NORTH, run=k * n),
+        isa.describe(isa.LOAD, target=isa.Target.WEST, **slices, signal_each=1, align_between=1, signal_compute=1),
+        isa.describe(isa.COMPUTE, m=m, n=n, k=k, k_step=step, **panels, wait_load=1, signal_store=1),
+        isa.describe(isa.STORE, n=n, count1=m, stride1=4 * n, output=isa.Output.INT32, wait_compute=1),
+    )
+    stream = Stream(TINY.hash, (Slot("a", m * k), Slot("b", k * n), Slot("c", 4 * m * n)), descriptors, (1, 0, None, 2))
+    with Device.open(name, TINY, memory_bytes=2**20) as device:
+        buffers = [device.place(a), device.place(b), device.allocate(4 * m * n)]
+        completion = device.run(stream, buffers)
+        assert completion.status is isa.Status.OK
+        assert buffers[2].read(np.int32, (m, n)).tolist() == (a.astype(np.int32) @ b).tolist()
+        beats = sum((first + k - 1) // 16 - first // 16 + 1 for first in range(0, m * k, k)) + -(-k * n // 16)
+        assert completion.bytes_read == 16 * beats
 
 
 def test_a_missing_token_of_a_part_is_a_deadlock_at_its_descriptor() -> None:

@@ -96,6 +96,31 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
         {"bounded": 1, "count3": 4, "stride3": 2**30, "x_limit": 9, "y_limit": 9},
         "its x coordinates leave 32 bits",
     ),
+    "an aligned run of which nothing may remain": (
+        WEST_LOAD,
+        {"run": 15, "align_start": 1},
+        "run must be at least 16, a beat of the bus, where its start is aligned, not 15",
+    ),
+    "a slice of which nothing may remain": (
+        NORTH_LOAD,
+        {"run": 4, "count4": 2, "signal_each": 1, "align_between": 1},
+        "run must be at least 16, a beat of the bus, where its start is aligned, not 4",
+    ),
+    "an aligned run inside bounds": (
+        WEST_LOAD,
+        {"align_end": 1, "bounded": 1, "x_limit": 9, "y_limit": 9},
+        "its cuts cannot be aligned, for its bounds apply",
+    ),
+    "an aligned end behind its target": (
+        WEST_LOAD,
+        {"local": 8192 - 52, "align_end": 1},
+        "it writes bytes 8140 to 8206 of the west operand buffer, which has 8192",
+    ),
+    "an aligned end behind its buffer": (
+        NORTH_LOAD,
+        {"align_end": 1},
+        "it reads bytes 0 to 30 of buffer 'b', which has 16",
+    ),
     "a bias under its result": (COMPUTE, {"addend": 2, "acc": 5, "bias": 8}, "its bias lies in its result, which overwrites it"),
     "a target too small": (
         WEST_LOAD,

@@ -68,11 +68,13 @@ def load(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
     """Executes a LOAD."""
     counts = [descriptor[f"count{dim}"] for dim in range(1, isa.LOAD_DIMS + 1)]
     _require(descriptor["run"] > 0 and min(counts) > 0, isa.Status.BAD_FIELD)
+    _require(not descriptor["bounded"] or not (descriptor["align_start"] or descriptor["align_end"]), isa.Status.BAD_FIELD)
+    _require(not descriptor["align_start"] or descriptor["run"] >= state.config.bus_bytes, isa.Status.BAD_FIELD)
     target = state.target(isa.Target(descriptor["target"]))
     steps = [(count - 1) * descriptor[f"local_stride{dim}"] for dim, count in enumerate(counts, 1)]
-    lowest = descriptor["local"] + sum(min(step, 0) for step in steps)
+    lowest = descriptor["local"] + sum(min(step, 0) for step in steps) + (state.config.bus_bytes - 1) * descriptor["align_start"]
     highest = descriptor["local"] + sum(max(step, 0) for step in steps) + descriptor["run"] - 1
-    _require(lowest >= 0 and highest < target.size, isa.Status.BAD_LOCAL_ADDRESS)
+    _require(lowest >= 0 and highest < target.size, isa.Status.BAD_LOCAL_ADDRESS)  # of aligned runs more is asked, see _load_runs
     read = 0
     for block in _blocks(int(np.prod(counts, dtype=object)), max(1, _BLOCK_BYTES // descriptor["run"])):
         read += _load_runs(state.config, memory, target, descriptor, np.stack(_unravel(block, counts)))
@@ -149,22 +151,35 @@ def _load_runs(config: ArrayConfig, memory: Bytes, target: Bytes, descriptor: is
         return steps @ counters
 
     run = descriptor["run"]
-    addresses = _addresses(config, descriptor, along("stride1", "stride2", "stride3", "stride4"), run)
+    offsets = np.arange(run + (config.bus_bytes - 1) * descriptor["align_end"])
+    addresses = _addresses(config, descriptor, along("stride1", "stride2", "stride3", "stride4"), len(offsets))
     local = descriptor["local"] + along("local_stride1", "local_stride2", "local_stride3", "local_stride4")
-    low, high = np.zeros_like(local), np.full_like(local, run)
     if descriptor["bounded"]:
         x = descriptor["x0"] + along("stride1", "", "stride3", "")
         y = descriptor["y0"] + along("", "y_step2", "", "y_step4")
         low, high = np.clip(-x, 0, run), np.clip(descriptor["x_limit"] - x, 0, run)
         high[(y < 0) | (y >= descriptor["y_limit"])] = 0
-    offsets = np.arange(run)
+    else:
+        low, high = _aligned(config, descriptor, addresses[:, 0])
+        _require(int((local + low).min()) >= 0 and int((local + high).max()) <= target.size, isa.Status.BAD_LOCAL_ADDRESS)
     inside = (offsets >= low[:, None]) & (offsets < high[:, None])
-    values = np.full(addresses.shape, descriptor["pad"] & 0xFF, np.uint8)
-    wanted = addresses[inside]
+    wanted, places = addresses[inside], local[:, None] + offsets
     _require(wanted.size == 0 or int(wanted.max()) < memory.size, isa.Status.READ_ERROR)
-    values[inside] = memory[wanted]
-    target[local[:, None] + offsets] = values
+    if descriptor["bounded"]:
+        values = np.full(addresses.shape, descriptor["pad"] & 0xFF, np.uint8)
+        values[inside] = memory[wanted]
+        target[places] = values
+    else:
+        target[places[inside]] = memory[wanted]
     return _beat_bytes(config, addresses[:, 0], low, high)
+
+
+def _aligned(config: ArrayConfig, descriptor: isa.Descriptor, first: Index) -> tuple[Index, Index]:
+    """Where the runs that begin at ``first`` are cut, counted from there."""
+    run, nothing = descriptor["run"], np.zeros_like(first)
+    low = -first % config.bus_bytes if descriptor["align_start"] else nothing
+    high = run + (-(first + run) % config.bus_bytes if descriptor["align_end"] else nothing)
+    return low, high
 
 
 def _beat_bytes(config: ArrayConfig, first: Index, low: Index, high: Index) -> int:

@@ -80,6 +80,25 @@ def test_load_counts_the_beats_that_it_reads() -> None:
     assert model.execute(np.zeros(256, np.uint8), [clipped]).counts.bytes_read == 16
 
 
+@pytest.mark.parametrize("cuts", range(4))
+def test_an_aligned_load_moves_whole_beats_and_leaves_the_other_places_alone(cuts: int, rng: np.random.Generator) -> None:
+    start, end = cuts & 1, cuts >> 1
+    for _ in range(40):
+        model, memory = FunctionalModel(TINY), rng.integers(1, 256, 2048, dtype=np.uint8)
+        address, run_bytes, stride = (int(rng.integers(16, high)) for high in (900, 60, 90))
+        load = isa.describe(isa.LOAD, address=address, run=run_bytes, count1=5, stride1=stride, local=20, local_stride1=100)
+        expected, beats = model.state.west.copy(), 0
+        for row in range(5):
+            first, last = address + row * stride, address + row * stride + run_bytes
+            first, last = first + (-first % 16) * start, last + (-last % 16) * end
+            place = 20 + row * 100 + first - (address + row * stride)
+            expected[place : place + last - first] = memory[first:last]
+            beats += -(-last // 16) - first // 16
+        outcome = model.execute(memory, [load.replace(align_start=start, align_end=end)])
+        assert (outcome.status, outcome.counts.bytes_read) == (Status.OK, 16 * beats)
+        np.testing.assert_array_equal(model.state.west, expected)
+
+
 def test_a_load_address_outside_its_picture_may_be_negative() -> None:
     model, memory = FunctionalModel(TINY), np.arange(64, dtype=np.uint8)
     load = isa.describe(isa.LOAD, address=(1 << isa.ADDRESS_BITS) - 3, run=6, bounded=1, x0=-3, x_limit=64, y_limit=1, pad=9)
@@ -236,6 +255,12 @@ FAULTS = [
     ("load", {"count2": 2, "local_stride2": -1}, Status.BAD_LOCAL_ADDRESS),
     ("load", {"local": TINY.parameter_buffer_bytes - 3, "target": Target.PARAMETERS}, Status.BAD_LOCAL_ADDRESS),
     ("load", {"local": TINY.acc_bytes - 3, "target": Target.ACCUMULATOR}, Status.BAD_LOCAL_ADDRESS),
+    ("load", {"run": 15, "align_start": 1}, Status.BAD_FIELD),
+    ("load", {"run": 15, "count4": 2, "signal_each": 1, "align_between": 1}, Status.BAD_FIELD),
+    ("load", {"run": 16, "align_start": 1, "bounded": 1}, Status.BAD_FIELD),
+    ("load", {"align_end": 1, "bounded": 1}, Status.BAD_FIELD),
+    ("load", {"local": BYTES - 15, "align_end": 1}, Status.BAD_LOCAL_ADDRESS),
+    ("load", {"address": 3, "run": 16, "count1": 2, "local": 3, "local_stride1": -17, "align_start": 1}, Status.BAD_LOCAL_ADDRESS),
     ("load", {"address": 61}, Status.READ_ERROR),
     ("load", {"count3": 2, "stride3": -1}, Status.READ_ERROR),
     *[("compute", {name: 0}, Status.BAD_FIELD) for name in "mnk"],
@@ -272,6 +297,11 @@ def test_a_fault_names_its_status_engine_and_descriptor(name: str, change: dict[
     [
         ("load", {"local": TINY.operand_bytes - 4}),
         ("load", {"address": 60}),
+        ("load", {"run": 15, "align_between": 1}),
+        ("load", {"run": 15, "align_between": 1, "signal_each": 1, "bounded": 1}),
+        ("load", {"local": BYTES - 16, "align_end": 1}),
+        ("load", {"local": BYTES - 2, "address": 14, "align_end": 1, "run": 1, "count1": 2, "stride1": -14, "local_stride1": -14}),
+        ("load", {"address": 3, "run": 16, "count1": 2, "local": 3, "local_stride1": -16, "align_start": 1}),
         ("compute", {"west": BYTES - 3, "k": 3, "west_stride": 1}),
         ("compute", {"north": BYTES - 17, "k": 17, "north_k_contiguous": 1}),
         ("compute", {"acc": TINY.acc_words - 4, "m": 2, "n": 5}),

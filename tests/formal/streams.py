@@ -49,7 +49,7 @@ def accepted_by_the_verifier(tokens: list[Tokens]) -> str | None:
     """None, or why :func:`hwacc.ordering.check_order` refuses the stream."""
     stream = Stream(config_hash=TINY.hash, descriptors=tuple(t.descriptor() for t in tokens), relocations=(None,) * len(tokens), slots=())
     try:
-        check_order(stream, [Part(index, descriptor, ()) for index, descriptor in enumerate(stream.descriptors)])
+        check_order(stream, [Part(index, descriptor, ()) for index, descriptor in enumerate(stream.descriptors)], TINY)
     except StreamError as error:
         return str(error)
     return None

@@ -49,7 +49,7 @@ def _meeting(config: ArrayConfig, descriptors: Sequence[isa.Descriptor], pushed:
 def _in_the_way(config: ArrayConfig, loads: Sequence[isa.Descriptor], computes: Sequence[isa.Descriptor]) -> bool:
     """Whether an iteration of a LOAD writes what an earlier part of a COMPUTE touches."""
     return any(
-        mine.meets(theirs) and _share(load, mine, compute, theirs)
+        mine.meets(theirs) and _share(config, load, mine, compute, theirs)
         for i, compute in enumerate(computes)
         for load in loads[i + 1 :]
         for mine in accesses(load, config)
@@ -57,8 +57,8 @@ def _in_the_way(config: ArrayConfig, loads: Sequence[isa.Descriptor], computes: 
     )
 
 
-def _share(one: isa.Descriptor, access: Access, other: isa.Descriptor, theirs: Access) -> bool:
-    mine, others = touched(one, access), touched(other, theirs)
+def _share(config: ArrayConfig, one: isa.Descriptor, access: Access, other: isa.Descriptor, theirs: Access) -> bool:
+    mine, others = touched(one, access, config), touched(other, theirs, config)
     return mine is None or others is None or bool(np.intersect1d(mine, others).size)
 
 

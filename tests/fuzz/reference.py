@@ -69,16 +69,25 @@ class Reference:
         for i in _iterations(d, isa.LOAD_DIMS):
             address = d["address"] + sum(d[f"stride{loop}"] * i[loop] for loop in i)
             local = d["local"] + sum(d[f"local_stride{loop}"] * i[loop] for loop in i)
-            inside = range(d["run"])
             if d["bounded"]:
-                x = d["x0"] + i[1] * d["stride1"] + i[3] * d["stride3"]
-                y = d["y0"] + i[2] * d["y_step2"] + i[4] * d["y_step4"]
-                in_row = 0 <= y < d["y_limit"]
-                inside = range(max(0, -x), min(d["run"], d["x_limit"] - x)) if in_row else range(0)
-            values = np.full(d["run"], d["pad"] % 256, np.uint8)
-            if len(inside):
-                values[inside.start : inside.stop] = self._read(MEMORY, self._wrapped(address + inside.start), len(inside))
-            self._write(d["target"], local, values)
+                self._load_bounded(d, i, address, local)
+                continue
+            first, end = address, address + d["run"]
+            while _cut_is_aligned(d, i[4], "start") and first % self.config.bus_bytes:
+                first += 1
+            while _cut_is_aligned(d, i[4], "end") and end % self.config.bus_bytes:
+                end += 1
+            self._write(d["target"], local + first - address, self._read(MEMORY, self._wrapped(first), end - first))
+
+    def _load_bounded(self, d: isa.Descriptor, i: dict[int, int], address: int, local: int) -> None:
+        x = d["x0"] + i[1] * d["stride1"] + i[3] * d["stride3"]
+        y = d["y0"] + i[2] * d["y_step2"] + i[4] * d["y_step4"]
+        in_row = 0 <= y < d["y_limit"]
+        inside = range(max(0, -x), min(d["run"], d["x_limit"] - x)) if in_row else range(0)
+        values = np.full(d["run"], d["pad"] % 256, np.uint8)
+        if len(inside):
+            values[inside.start : inside.stop] = self._read(MEMORY, self._wrapped(address + inside.start), len(inside))
+        self._write(d["target"], local, values)
 
     def _compute(self, d: isa.Descriptor) -> None:
         for part, first_k in enumerate(range(0, d["k"], d["k_step"] or d["k"])):
@@ -170,6 +179,13 @@ def _taken(d: isa.Descriptor, other: isa.Engine) -> int:
 def _pushed(d: isa.Descriptor) -> int:
     """How many tokens a descriptor pushes to an engine that it signals to."""
     return d["count4"] if d.op is isa.LOAD and d["signal_each"] else 1
+
+
+def _cut_is_aligned(d: isa.Descriptor, iteration: int, which: str) -> bool:
+    """Whether the runs in this ``iteration`` of loop 4 have their "start" or "end" at a multiple of the bus width."""
+    outermost = iteration == (0 if which == "start" else d["count4"] - 1)
+    between = d["signal_each"] and not outermost
+    return bool(d["align_between"] if between else d[f"align_{which}"])
 
 
 def _iterations(d: isa.Descriptor, loops: int) -> Iterator[dict[int, int]]:
