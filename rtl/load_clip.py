@@ -11,6 +11,9 @@ from hwacc.rtl.bursts import request_layout
 from hwacc.rtl.interfaces import LOCAL_ADDRESS_BITS
 from hwacc.rtl.load_walk import LENGTH_BITS, run_layout, tag_layout
 
+CUT_BITS = LENGTH_BITS + 1
+"""An aligned end may lie behind the longest run."""
+
 
 class Kind(enum.Enum, shape=2):
     """What a segment is: bytes from memory, padding, or the news that the descriptor is at fault."""
@@ -26,8 +29,8 @@ def segment_layout(config: ArrayConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "kind": Kind,
-            "local": LOCAL_ADDRESS_BITS,
-            "length": LENGTH_BITS,
+            "local": range(max(target_bytes(config).values())),
+            "length": CUT_BITS,
             "offset": exact_log2(config.bus_bytes),
             "last": 1,
             "tag": tag_layout(),
@@ -46,11 +49,12 @@ def target_bytes(config: ArrayConfig) -> dict[isa.Target, int]:
 
 
 class RunClipper(wiring.Component):
-    """Cuts runs at their bounds and checks them.
+    """Cuts runs at their bounds, or where beats end, and checks them.
 
     A run gives up to three segments (padding, memory, padding), one a cycle; a run that is all of one kind takes one
-    cycle. What is to be read goes to ``reads``. A descriptor with a bad field, or a
-    run that would leave its target, gives one segment that says so, and nothing after it until ``drop``.
+    cycle. So does an aligned run, of which the cuts move only place and length. What is to be read goes to ``reads``. A
+    descriptor with a bad field, or a run that would write a byte outside its target, gives one segment that says so, and nothing
+    after it until ``drop``.
 
     Latency: a run's first segment comes the cycle after the run.
     """
@@ -69,7 +73,8 @@ class RunClipper(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         self.run = Signal(run_layout(self.config), reset_less=True)
-        self.left, self.right = Signal(LENGTH_BITS, reset_less=True), Signal(LENGTH_BITS, reset_less=True)
+        self.left, self.right = Signal(CUT_BITS, reset_less=True), Signal(CUT_BITS, reset_less=True)
+        self.skip, self.more = (Signal(exact_log2(self.config.bus_bytes)) for _ in range(2))
         outside = Signal(reset_less=True)
         pending, part, halted = Signal(3), Signal(3), Signal()
         fault, final, taken = Signal(), Signal(), Signal()
@@ -80,6 +85,7 @@ class RunClipper(wiring.Component):
             taken.eq(self._fork(m, pending.any() & ~halted, part[1] & ~fault)),
             self.runs.ready.eq((~pending.any() | (taken & final)) & ~halted),
         ]
+        self._align(m)
         self._emit_segment(m, part, fault, final)
         self._emit_read(m)
         with m.If(taken):
@@ -102,6 +108,14 @@ class RunClipper(wiring.Component):
             m.d.sync += sent.eq(0)
         return valid & done.all()
 
+    def _align(self, m):
+        """Bytes that the incoming run leaves out at its start, and takes in addition behind its end."""
+        run = self.runs.payload
+        with m.If(run.align_start):
+            m.d.comb += self.skip.eq(-run.address)
+        with m.If(run.align_end):
+            m.d.comb += self.more.eq(-(run.address + run.length))
+
     def _leaves_target(self, m):
         """Whether the incoming run has a byte outside its buffer."""
         run, size = self.runs.payload, Signal(LOCAL_ADDRESS_BITS + 1)
@@ -109,7 +123,7 @@ class RunClipper(wiring.Component):
             for target, count in target_bytes(self.config).items():
                 with m.Case(target):
                     m.d.comb += size.eq(count)
-        return (run.local < 0) | (run.local + run.length > size)
+        return (run.local + self.skip < 0) | (run.local + run.length + self.more > size)
 
     def _cut(self, m, pending):
         """Where the incoming run enters and leaves its bounds, and which of its three parts are not empty."""
@@ -118,7 +132,7 @@ class RunClipper(wiring.Component):
         no_row = (run.y < 0) | (run.y >= run.y_limit)
         to_left = Mux(ends_before, run.length, -run.x)
         with m.If(run.bad_field | ~run.bounded):
-            m.d.sync += [self.left.eq(0), self.right.eq(run.length), pending.eq(0b010)]
+            m.d.sync += [self.left.eq(self.skip), self.right.eq(run.length + self.more), pending.eq(0b010)]
         with m.Elif(no_row):
             m.d.sync += [self.left.eq(run.length), self.right.eq(run.length), pending.eq(0b001)]
         with m.Else():

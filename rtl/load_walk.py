@@ -10,7 +10,8 @@ from hwacc.rtl.decode import INDEX_BITS, work_layout
 from hwacc.rtl.interfaces import LOCAL_ADDRESS_BITS
 
 LOCAL_BITS = LOCAL_ADDRESS_BITS + 2
-"""A run starts at most one stride from a start that was found to be inside the buffer, so two bits more hold it, signed."""
+"""A run starts at most one stride from a start that was found to be inside the buffer, or less than a beat before it, so two bits
+more hold it, signed."""
 X_BITS = 32
 Y_BITS = 27
 """|y| < 2¹⁵ + 2 · 2¹⁶ · 2⁸."""
@@ -25,8 +26,9 @@ def tag_layout() -> data.StructLayout:
 def run_layout(config: ArrayConfig) -> data.StructLayout:
     """``length`` bytes at ``address`` for ``local``, with the coordinates of the first one and their bounds.
 
-    ``bad_field``: the descriptor cannot be executed; the rest says nothing but ``tag``. ``last``: with its last byte the tokens
-    are to be pushed, for here ends the descriptor, or an iteration of its outermost loop that signals.
+    ``align_start``, ``align_end``: the run is cut there where a beat ends. ``bad_field``: it cannot be executed; the rest says
+    nothing but ``tag``. ``last``: with its last byte the tokens are to be pushed, for here ends the descriptor, or an iteration
+    of its outermost loop that signals.
     """
     return data.StructLayout(
         {
@@ -38,6 +40,8 @@ def run_layout(config: ArrayConfig) -> data.StructLayout:
             "x_limit": 20,
             "y": signed(Y_BITS),
             "y_limit": 16,
+            "align_start": 1,
+            "align_end": 1,
             "bad_field": 1,
             "last": 1,
             "tag": tag_layout(),
@@ -54,7 +58,7 @@ class RunWalker(wiring.Component):
 
     Latency: the first run is there in the cycle after its descriptor was taken. ``drop`` discards what there is.
 
-    Not handled: bounds, and local addresses outside the target; :class:`hwacc.rtl.load_clip.RunClipper` looks at both.
+    Not handled: bounds, cuts, and local addresses outside the target; :class:`hwacc.rtl.load_clip.RunClipper` looks at them.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -72,7 +76,7 @@ class RunWalker(wiring.Component):
         self.job = Signal(work_layout(isa.LOAD), reset_less=True)
         self.take = Signal()
         self.step = Signal()
-        active, bad_field = Signal(), Signal(reset_less=True)
+        active, bad_field, short = Signal(), Signal(reset_less=True), Signal(reset_less=True)
         done = self._count(m)
         last = Signal()
         m.d.comb += [
@@ -83,6 +87,7 @@ class RunWalker(wiring.Component):
         ]
         with m.If(self.take):
             m.d.sync += [self.job.eq(self.work.payload), bad_field.eq(_has_zero(self.work.payload))]
+            m.d.sync += short.eq(self.work.payload.run < self.config.bus_bytes)
         with m.If(self.drop):
             m.d.sync += active.eq(0)
         with m.Elif(self.take):
@@ -97,7 +102,8 @@ class RunWalker(wiring.Component):
             run.local.eq(self._walk_local(m, done)),
             run.x.eq(self._walk_x(m, done)),
             run.y.eq(self._walk_y(m, done)),
-            run.bad_field.eq(bad_field),
+            *self._align(m, done),
+            run.bad_field.eq(bad_field | (run.align_start & short) | ((run.align_start | run.align_end) & job.bounded)),
             run.last.eq(last | (job.signal_each & _through(done, isa.LOAD_DIMS - 1))),
             *(run[name].eq(job[name]) for name in ("bounded", "x_limit", "y_limit")),
             run.length.eq(job.run),
@@ -120,6 +126,18 @@ class RunWalker(wiring.Component):
             with m.Elif(self.step & _through(done, loop)):
                 m.d.sync += [left.eq(left - 1), done[loop].eq(left == 2)]
         return done
+
+    def _align(self, m, done):
+        """Statements that say which cuts of the run are aligned: those inside a descriptor may differ from its first and last."""
+        job, run, later = self.job, self.runs.payload, Signal(reset_less=True)
+        with m.If(self.take):
+            m.d.sync += later.eq(0)
+        with m.Elif(self.step & _through(done, isa.LOAD_DIMS - 1)):
+            m.d.sync += later.eq(1)
+        return [
+            run.align_start.eq(Mux(job.signal_each & later, job.align_between, job.align_start)),
+            run.align_end.eq(Mux(job.signal_each & ~done[isa.LOAD_DIMS - 1], job.align_between, job.align_end)),
+        ]
 
     def _walk_memory(self, m, done):
         strides = [self.job[f"stride{loop + 1}"] for loop in range(isa.LOAD_DIMS)]

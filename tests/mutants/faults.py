@@ -57,9 +57,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "load_walk",
         "signals after the iterations of the wrong loop",
-        "_through(done, isa.LOAD_DIMS - 1)",
-        "_through(done, isa.LOAD_DIMS - 2)",
+        "job.signal_each & _through(done, isa.LOAD_DIMS - 1)",
+        "job.signal_each & _through(done, isa.LOAD_DIMS - 2)",
     ),
+    Fault("load_walk", "aligns the start of the first iteration as that of the others", "job.signal_each & later", "job.signal_each"),
     Fault("load_place", "takes an iteration for a descriptor", "complete & piece.tag.ends", "complete"),
     Fault(
         "load_clip",
@@ -67,7 +68,9 @@ FAULTS: tuple[Fault, ...] = (
         "to_left = Mux(ends_before, run.length, -run.x)",
         "to_left = Mux(ends_before, run.length, ~run.x)",
     ),
-    Fault("load_clip", "lets the last byte leave the buffer", "run.local + run.length > size", "run.local + run.length > size + 1"),
+    Fault("load_clip", "lets the last byte leave the buffer", "run.local + run.length + self.more > size", "run.local + run.length > size"),
+    Fault("load_clip", "looks for an aligned end behind the length alone", "-(run.address + run.length)", "-run.length"),
+    Fault("load_clip", "reads the bytes before an aligned start, too", "self.left.eq(self.skip)", "self.left.eq(0)"),
     Fault(
         "load_place",
         "ignores the lane at which a segment begins",

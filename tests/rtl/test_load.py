@@ -83,7 +83,7 @@ def test_a_signal_comes_with_the_last_byte_of_its_descriptor_and_not_with_that_o
 def test_each_iteration_signals_as_the_load_that_it_stands_for() -> None:
     whole = load(address=100, run=40, count1=2, stride1=70, local_stride1=40, count4=4, stride4=333, local_stride4=90, signal_compute=1)
     padded = load(run=33, target=1, bounded=1, count4=3, local_stride4=33, signal_compute=1, signal_store=1)
-    jobs = [whole.replace(signal_each=1), padded.replace(signal_each=1), whole]
+    jobs = [whole.replace(signal_each=1, align_between=1), padded.replace(signal_each=1), whole]
     together = LoadBench(CONFIG, MEMORY, latency=20).run(jobs)
     apart = LoadBench(CONFIG, MEMORY, latency=20).run([part for job in jobs for part in parts(job)])
     assert len(together.cycles_of("compute")) == 4 + 3 + 1
@@ -92,6 +92,30 @@ def test_each_iteration_signals_as_the_load_that_it_stands_for() -> None:
             cycle - apart.taken_at[0] for cycle in apart.cycles_of(name)
         ]
     assert_same_targets(together, CONFIG, jobs)
+
+
+@pytest.mark.parametrize("bus_bytes", [4, 8, 16, 32, 64])
+@pytest.mark.parametrize("address", [0, 1000, 1003])
+def test_neighbouring_slices_with_cuts_at_the_ends_of_beats_bring_each_byte_once_and_read_each_beat_once(
+    bus_bytes: int, address: int
+) -> None:
+    """Rows of 229 bytes, 67 at a time."""
+    config = ArrayConfig(rows=4, cols=16, bus_bytes=bus_bytes, spm_bytes=8192, acc_bytes=1024, channels=64, address_bits=20)
+    slices = load(
+        address=address, run=67, count1=5, stride1=229, local=3, local_stride1=229, count4=3, stride4=67, local_stride4=67,
+        signal_each=1, signal_compute=1,
+    )  # fmt: skip
+    rest = load(address=address + 201, run=28, count1=5, stride1=229, local=3 + 201, local_stride1=229)
+    if bus_bytes > 28:
+        slices, rest = slices.replace(count4=2), rest.replace(address=address + 134, local=3 + 134, run=95)
+    jobs = [slices.replace(align_between=1, align_end=1), rest.replace(align_start=1)]
+    bench = LoadBench(config, MEMORY, latency=10).run(jobs)
+    assert_same_targets(bench, config, jobs)
+    assert np.array_equal(bench.targets[isa.Target.WEST][3 : 3 + 5 * 229], np.frombuffer(MEMORY, np.uint8)[address : address + 5 * 229])
+    beats = sum((first + 228) // bus_bytes - first // bus_bytes + 1 for first in range(address, address + 5 * 229, 229))
+    assert bench.memory.beats == beats
+    assert len(bench.cycles_of("compute")) == slices["count4"]
+    assert bench.idle_at - bench.taken_at[0] <= beats + 10 + 6, "a beat every cycle"
 
 
 def test_addresses_wrap_at_the_width_of_the_bus() -> None:

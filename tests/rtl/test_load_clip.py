@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.rtl.load_model import sizes
 from tests.rtl.streams import StreamBench
 
 CONFIG = ArrayConfig(rows=4, cols=4, bus_bytes=8, spm_bytes=8192, acc_bytes=1024, channels=64, address_bits=20)
+LARGE = replace(CONFIG, spm_bytes=2**18)
 TAG = {"target": isa.Target.WEST, "pad": 0x91, "signal_compute": 0, "signal_store": 1, "index": 5}
 
 
@@ -26,14 +28,16 @@ def run(**values: Any) -> dict[str, Any]:
         "x_limit": 64,
         "y": 2,
         "y_limit": 9,
+        "align_start": 0,
+        "align_end": 0,
         "bad_field": 0,
         "last": 1,
     }
     return {**usual, "tag": TAG, **values}
 
 
-def clip(runs: Sequence[dict[str, Any]], segments: int, stall: float = 0.0, seed: int = 0) -> StreamBench:
-    bench = StreamBench(RunClipper(CONFIG), stall=stall, seed=seed)
+def clip(runs: Sequence[dict[str, Any]], segments: int, stall: float = 0.0, seed: int = 0, config: ArrayConfig = CONFIG) -> StreamBench:
+    bench = StreamBench(RunClipper(config), stall=stall, seed=seed)
     return bench.source("runs", runs).sink("segments").sink("reads").run(segments=segments, cycles=20)
 
 
@@ -67,6 +71,48 @@ def test_a_run_is_cut_where_it_crosses_a_bound(values: dict[str, Any], expected:
         assert [(kind, last) for kind, *_, last in found] == [(kind, last) for kind, *_, last in expected]
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"align_start": 1, "address": 1001}, ("MEMORY", 10, 13, 0, 1)),
+        ({"align_start": 1, "address": 1000}, ("MEMORY", 3, 20, 0, 1)),
+        ({"align_start": 1, "address": 1001, "length": 8}, ("MEMORY", 10, 1, 0, 1)),
+        ({"align_end": 1, "address": 1001}, ("MEMORY", 3, 23, 1, 1)),
+        ({"align_end": 1, "address": 1004}, ("MEMORY", 3, 20, 4, 1)),
+        ({"align_start": 1, "align_end": 1, "address": 1003}, ("MEMORY", 8, 16, 0, 1)),
+        ({"align_start": 1, "align_end": 1, "address": 2**20 - 3}, ("MEMORY", 6, 24, 0, 1)),
+        ({"align_start": 1, "local": -7, "address": 1001}, ("MEMORY", 0, 13, 0, 1)),
+    ],
+)
+def test_an_aligned_run_is_cut_where_a_beat_ends(values: dict[str, Any], expected: tuple[str, int, int, int, int]) -> None:
+    given = run(bounded=0, **values)
+    bench = clip([given], 1)
+    assert parts(bench) == [expected]
+    first = given["address"] + expected[1] - given["local"]
+    (read,) = bench.taken["reads"]
+    assert (read.beat, read.more) == (first % 2**20 // 8, (first + expected[2] - 1) // 8 - first // 8)
+
+
+def test_an_aligned_run_may_be_longer_than_the_field_of_its_length() -> None:
+    bench = clip([run(bounded=0, align_end=1, length=65535, local=0, address=1002)], 1, config=LARGE)
+    assert parts(bench) == [("MEMORY", 0, 65542, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "length"),
+    [({"align_start": 1}, 5, 20), ({"align_end": 1}, 5, 20), ({"align_start": 1, "align_end": 1}, 2, 16)],
+)
+def test_an_aligned_run_may_fill_its_target_and_not_a_byte_more(values: dict[str, int], first: int, length: int) -> None:
+    """On a bus of 8 bytes ``first`` is the lane of the first byte: it decides how many bytes the cuts leave out or take in addition."""
+    cuts = range(-first % 8 * values.get("align_start", 0), length + -(first + length) % 8 * values.get("align_end", 0))
+    size = sizes(CONFIG)[isa.Target.WEST]
+    good = [run(bounded=0, address=1000 + first, length=length, local=local, **values) for local in (-cuts.start, size - cuts.stop)]
+    for allowed, step in zip(good, (-1, 1)):
+        bench = clip([allowed, {**allowed, "local": allowed["local"] + step}], 2)
+        assert [kind for kind, *_ in parts(bench)] == ["MEMORY", "BAD_LOCAL_ADDRESS"]
+        assert len(bench.taken["reads"]) == 1
 
 
 def segments_of(cut: dict[str, Any]) -> list[tuple[Any, int]]:

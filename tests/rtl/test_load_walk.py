@@ -1,6 +1,7 @@
 """The address generator of LOAD."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -21,13 +22,13 @@ def payload(job: isa.Descriptor, index: int = 0) -> dict[str, int]:
 @pytest.mark.parametrize("seed", [17])
 def test_runs_equal_the_multiplied_out_loops(stall: float, seed: int) -> None:
     rng = random.Random(seed)
-    jobs = [load_model.random_job(rng, CONFIG, 1 << CONFIG.address_bits) for _ in range(40)]
+    jobs = [load_model.random_job(rng, CONFIG, 1 << CONFIG.address_bits).replace(signal_each=i % 2) for i in range(40)]
     expected = [run for job in jobs for run in load_model.runs(job)]
     bench = StreamBench(RunWalker(CONFIG), stall=stall, seed=seed)
     bench.source("work", [payload(job) for job in jobs]).sink("runs").run(runs=len(expected))
-    found = [load_model.Run(run.address, run.local, run.x, run.y) for run in bench.taken["runs"]]
-    wrapped = [load_model.Run(run.address % (1 << CONFIG.address_bits), run.local, run.x, run.y) for run in expected]
-    assert found == wrapped
+    found = [load_model.Run(run.address, run.local, run.x, run.y, run.align_start, run.align_end) for run in bench.taken["runs"]]
+    assert found == [replace(run, address=run.address % (1 << CONFIG.address_bits)) for run in expected]
+    assert not any(run.bad_field for run in bench.taken["runs"])
 
 
 def test_a_run_comes_every_cycle_also_between_descriptors() -> None:
@@ -68,6 +69,43 @@ def test_a_zero_in_the_run_or_a_count_is_a_bad_field(name: str) -> None:
     jobs = [isa.describe(isa.LOAD, **{"run": 4, "count1": 2, "count3": 3, name: 0}), isa.describe(isa.LOAD, run=5)]
     bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job) for job in jobs]).sink("runs").run(runs=2)
     assert [(run.bad_field, run.last) for run in bench.taken["runs"]] == [(1, 1), (0, 1)]
+
+
+@pytest.mark.parametrize("each", [0, 1])
+@pytest.mark.parametrize("cuts", range(8))
+def test_cuts_inside_a_descriptor_that_signals_in_between_are_aligned_apart_from_its_first_and_last(cuts: int, each: int) -> None:
+    start, end, between = (cuts >> bit & 1 for bit in range(3))
+    job = isa.describe(
+        isa.LOAD, run=16, count1=2, count4=3, signal_each=each, align_start=start, align_end=end, align_between=between, stride4=99
+    )
+    single = job.replace(count4=1)
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job), payload(single), payload(job)]).sink("runs").run(runs=14)
+    starts = [start, start, *[between if each else start] * 4]
+    ends = [*[between if each else end] * 4, end, end]
+    assert [run.align_start for run in bench.taken["runs"]] == [*starts, start, start, *starts]
+    assert [run.align_end for run in bench.taken["runs"]] == [*ends, end, end, *ends]
+    assert bench.taken_at["runs"] == list(range(bench.taken_at["runs"][0], bench.taken_at["runs"][0] + 14))
+
+
+@pytest.mark.parametrize(
+    ("values", "faults"),
+    [
+        ({"run": 15, "align_start": 1}, [1, 0, 0]),
+        ({"run": 16, "align_start": 1}, [0, 0, 0]),
+        ({"run": 1, "align_end": 1}, [0, 0, 0]),
+        ({"run": 15, "align_between": 1}, [0, 1, 1]),
+        ({"run": 15, "align_between": 1, "signal_each": 0}, [0, 0, 0]),
+        ({"run": 40, "align_start": 1, "bounded": 1}, [1, 0, 0]),
+        ({"run": 40, "align_end": 1, "bounded": 1}, [0, 0, 1]),
+        ({"run": 40, "align_end": 1, "bounded": 1, "signal_each": 0}, [1, 1, 1]),
+        ({"run": 40, "align_between": 1, "bounded": 1}, [1, 1, 1]),
+        ({"run": 40, "align_between": 1, "bounded": 1, "count4": 1}, [0]),
+    ],
+)
+def test_aligned_runs_that_could_be_empty_or_have_bounds_are_bad_fields(values: dict[str, int], faults: list[int]) -> None:
+    job = isa.describe(isa.LOAD, **{"count4": 3, "signal_each": 1, **values})
+    bench = StreamBench(RunWalker(CONFIG)).source("work", [payload(job)]).sink("runs").run(runs=len(faults))
+    assert [run.bad_field for run in bench.taken["runs"]] == faults
 
 
 def test_the_largest_counts_and_steps_of_y_do_not_wrap() -> None:
