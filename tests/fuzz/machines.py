@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from hwacc.driver.completion import Completion
 from hwacc.driver.device import Device
 from hwacc.driver.submission import Submission
 from hwacc.errors import DeviceError, HwaccError, SubmissionError
+from hwacc.rtl.command import QUEUE_DEPTH
 from hwacc.stream import Stream
 from tests.fuzz.case import Case
 from tests.fuzz.reference import UNDEFINED, Reference
@@ -90,7 +92,16 @@ def _intrude(case: Case, stream: Stream, devices: tuple[Device, Device]) -> str 
         except DeviceError as error:
             return f"{device.name} on the invalid stream: {error}"
     (model, model_words), (sim, sim_words) = endings
-    return None if model == sim else f"the invalid stream ends on the model {model}: {model_words}; on sim {sim}: {sim_words}"
+    return None if _alike(stream, model, sim) else f"the invalid stream ends on the model {model}: {model_words}; on sim {sim}: {sim_words}"
+
+
+def _alike(stream: Stream, model: Ending, sim: Ending) -> bool:
+    """The same; but of several descriptors that wait for ever the model may name one that full queues hold back from its engine."""
+    if model == sim:
+        return True
+    before = Counter(descriptor.op.engine for descriptor in stream.descriptors[: model[1]])
+    held_back = max(before.values(), default=0) > QUEUE_DEPTH
+    return model[0] is sim[0] is isa.Status.DEADLOCK and sim[1] < model[1] and held_back
 
 
 def _run(case: Case, device: Device) -> tuple[str | None, NDArray[np.uint8]]:

@@ -36,23 +36,31 @@ class Verdict:
 def verdict(stream: Stream, config: ArrayConfig) -> Verdict:
     """What is to be said about ``stream``, whose fields are otherwise right."""
     try:
-        descriptors, uses = _uses(stream, config)
+        descriptors, places = _uses(stream, config)
     except AssertionError:  # bytes outside of a buffer
         return Verdict(wrong=True, right=False)
     tokens = _tokens(descriptors)
     if tokens is None:
         return Verdict(wrong=True, right=False)
     before = _before(descriptors, tokens)
-    bytes_race, words_race = (
+    *races, words_race = (
         any(_race(descriptors, some, before, first, second) for second in range(len(some)) for first in range(second))
-        for some in (uses, [_in_words(use, config) for use in uses])
+        for some in (*places, [_in_words(_together(uses), config) for uses in zip(*places)])
     )
-    return Verdict(wrong=bytes_race, right=not words_race)
+    return Verdict(wrong=any(races), right=not words_race)
 
 
-def _uses(stream: Stream, config: ArrayConfig) -> tuple[list[isa.Descriptor], list[Use]]:
-    """The plain descriptors of the stream, and what each of them touches."""
-    bases, end = [], GAP
+def _uses(stream: Stream, config: ArrayConfig) -> tuple[list[isa.Descriptor], list[list[Use]]]:
+    """The plain descriptors of the stream, and what each of them touches, for every place in a beat where the buffers may begin
+    if that makes a difference."""
+    found = [part for whole in stream.descriptors for part in parts(whole)]
+    aligned = any(part.op is isa.LOAD and (part["align_start"] or part["align_end"]) for part in found)
+    return found, [_uses_at(stream, config, GAP + first) for first in range(config.bus_bytes if aligned else 1)]
+
+
+def _uses_at(stream: Stream, config: ArrayConfig, first: int) -> list[Use]:
+    """What each plain descriptor touches if the first buffer begins at ``first``; in memory counted from there."""
+    bases, end = [], first
     for slot in stream.slots:
         bases.append(end)
         end += slot.size + GAP
@@ -65,7 +73,18 @@ def _uses(stream: Stream, config: ArrayConfig) -> tuple[list[isa.Descriptor], li
         if touched:
             assert number is not None
             assert bases[number] <= min(touched) and max(touched) < bases[number] + stream.slots[number].size, "outside its buffer"
-    return [part for part, _ in placed], reference.uses
+        for some in (use.reads, use.writes):
+            some[MEMORY] = {byte - first for byte in some.get(MEMORY, set())}
+    return reference.uses
+
+
+def _together(uses: Sequence[Use]) -> Use:
+    """What is touched in any of several places."""
+    reads, writes = (
+        {space: set().union(*(getattr(use, how).get(space, set()) for use in uses)) for space in (*isa.Target, MEMORY)}
+        for how in ("reads", "writes")
+    )
+    return Use(reads, writes)
 
 
 def _in_words(use: Use, config: ArrayConfig) -> Use:

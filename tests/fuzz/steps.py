@@ -152,5 +152,5 @@ def well_defined(config: ArrayConfig, descriptors: Sequence[isa.Descriptor]) -> 
 
 
 def _covers_its_interval(load: isa.Descriptor) -> bool:
-    """One run: its bytes are all written. What several runs cover is not looked at, which only forbids more."""
-    return all(load[f"count{dim}"] == 1 for dim in range(1, isa.LOAD_DIMS + 1))
+    """One run: its bytes are all written, unless its start is aligned. What several cover is not looked at, which only forbids more."""
+    return not load["align_start"] and all(load[f"count{dim}"] == 1 for dim in range(1, isa.LOAD_DIMS + 1))

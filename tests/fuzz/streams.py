@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 
 from hwacc import isa
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
-from hwacc.footprint import MEMORY, accesses, column_tiles, extent, loops
-from hwacc.parts import LOCAL_BITS
+from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, loops
+from hwacc.parts import LOCAL_BITS, parts
 from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, slots
+from tests.rtl.load_model import sizes
 
 ATTEMPTS = 60
 """Draws of one step before another kind is tried."""
@@ -19,7 +21,7 @@ def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[St
     steps = [Step(descriptor, slot, 50) for descriptor, slot in _fill(config)]
     defined = Defined(config)
     while len(steps) < count + len(isa.Target):
-        found = rng.choice((_loads, _loads, _computes, _computes, _stores, _streamed))(config, rng)
+        found = rng.choice((_loads, _loads, _computes, _computes, _stores, _stores, _streamed, _sliced, _neighbours))(config, rng)
         if all(defined.allows(step.descriptor) for step in found):
             for step in found:
                 defined.apply(step.descriptor)
@@ -29,8 +31,8 @@ def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[St
 
 def _fill(config: ArrayConfig) -> list[tuple[isa.Descriptor, int]]:
     """LOADs of whole buffers: what no stream wrote differs from device to device."""
-    sizes = _target_bytes(config)
-    runs = {target: min(size, 4096) for target, size in sizes.items()}
+    found = sizes(config)
+    runs = {target: min(size, 4096) for target, size in found.items()}
     return [
         (
             isa.describe(
@@ -44,17 +46,8 @@ def _fill(config: ArrayConfig) -> list[tuple[isa.Descriptor, int]]:
             ),
             RECORDS if target is isa.Target.PARAMETERS else DATA,
         )
-        for target, size in sizes.items()
+        for target, size in found.items()
     ]
-
-
-def _target_bytes(config: ArrayConfig) -> dict[isa.Target, int]:
-    return {
-        isa.Target.WEST: config.operand_bytes,
-        isa.Target.NORTH: config.operand_bytes,
-        isa.Target.ACCUMULATOR: config.acc_bytes,
-        isa.Target.PARAMETERS: config.parameter_buffer_bytes,
-    }
 
 
 def _loads(config: ArrayConfig, rng: random.Random) -> list[Step]:
@@ -63,13 +56,11 @@ def _loads(config: ArrayConfig, rng: random.Random) -> list[Step]:
     grid = PARAMETER_BYTES if slot == RECORDS else 1  # whole records, so that every shift stays valid
     for _ in range(ATTEMPTS):
         values = _load_values(config, rng, grid) | {"target": target, "pad": _pad(rng, target)}
-        local = _place(rng, grid, _target_bytes(config)[target], *_local_extent(values))
-        if local is None:
-            continue
-        descriptor = isa.describe(isa.LOAD, **values, local=local)
+        descriptor = isa.describe(isa.LOAD, **values)
+        local = _place(rng, grid, sizes(config)[target], *_local_extent(config, descriptor))
         address = _address(config, rng, descriptor, slot, grid)
-        if address is not None:
-            return [Step(descriptor.replace(address=address), slot, rng.randint(1, 300))]
+        if local is not None and address is not None:
+            return [Step(descriptor.replace(local=local, address=address), slot, rng.randint(1, 300))]
     return []
 
 
@@ -81,7 +72,7 @@ def _load_values(config: ArrayConfig, rng: random.Random, grid: int) -> dict[str
         values[f"count{loop}"] = count
         values[f"stride{loop}"] = rng.choice((0, run, -run, rng.randint(-60, 60), rng.randint(-900, 900))) // grid * grid
         values[f"local_stride{loop}"] = rng.choice((0, run, -run, config.bus_bytes, rng.randint(-40, 60))) // grid * grid
-    return values | (_bounds(rng, grid, run) if rng.random() < 0.5 else {})
+    return values | (_bounds(rng, grid, run) if rng.random() < 0.5 else _cuts(config, rng, values["run"]))
 
 
 def _pad(rng: random.Random, target: isa.Target) -> int:
@@ -101,10 +92,23 @@ def _bounds(rng: random.Random, grid: int, run: int) -> dict[str, int]:
     }
 
 
-def _local_extent(values: dict[str, int]) -> tuple[int, int]:
-    dims = range(1, isa.LOAD_DIMS + 1)
-    low, high = extent([values[f"count{dim}"] for dim in dims], [values[f"local_stride{dim}"] for dim in dims])
-    return low, high + values["run"]
+def _cuts(config: ArrayConfig, rng: random.Random, run: int) -> dict[str, int]:
+    """At the ends of beats or not; of a short run nothing might remain behind its aligned start."""
+    long = int(run >= config.bus_bytes)
+    return {"align_start": rng.randint(0, long), "align_end": rng.randint(0, 1), "align_between": rng.randint(0, long)}
+
+
+def _local_extent(config: ArrayConfig, load: isa.Descriptor) -> tuple[int, int]:
+    """What it writes, counted from its ``local``, which is 0 here."""
+    found = [access for access in _may_touch(config, load) if access.space == load["target"]]
+    return min(access.low for access in found), max(access.high for access in found)
+
+
+def _may_touch(config: ArrayConfig, descriptor: isa.Descriptor) -> list[Access]:
+    """What it touches, whether a LOAD signals in between or not: that may be changed later, and with it the cuts that are aligned."""
+    if descriptor.op is not isa.LOAD:
+        return accesses(descriptor, config)
+    return [access for each in (0, 1) for access in accesses(descriptor.replace(signal_each=each), config)]
 
 
 def _place(rng: random.Random, grid: int, size: int, low: int, high: int) -> int | None:
@@ -116,7 +120,7 @@ def _place(rng: random.Random, grid: int, size: int, low: int, high: int) -> int
 def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor, slot: int, grid: int = 1) -> int | None:
     """An address, modulo the field's width, that keeps all accesses of ``descriptor`` inside ``slot``."""
     size = slots(config)[slot].size
-    memory = [access for access in accesses(descriptor.replace(address=0), config) if access.space == MEMORY]
+    memory = [access for access in _may_touch(config, descriptor.replace(address=0)) if access.space == MEMORY]
     low, high = min((access.low for access in memory), default=0), max((access.high for access in memory), default=0)
     place = _place(rng, grid, size, low, high)
     return None if place is None else place % (1 << isa.ADDRESS_BITS)
@@ -162,19 +166,50 @@ def _streamed(config: ArrayConfig, rng: random.Random) -> list[Step]:
     return []
 
 
+def _sliced(config: ArrayConfig, rng: random.Random) -> list[Step]:
+    """The first two parts as descriptors of their own: slices of an operand, each followed by the COMPUTE that takes it."""
+    whole = rng.choice((_streamed, _neighbours))(config, rng)
+    steps = [[Step(part, step.slot, step.cycles) for part in islice(parts(step.descriptor), 2)] for step in whole]
+    return [step for pair in zip(*steps) for step in pair]
+
+
+def _neighbours(config: ArrayConfig, rng: random.Random) -> list[Step]:
+    """A COMPUTE in parts behind a LOAD of as many neighbouring slices of k, which are cut at the ends of beats."""
+    for _ in range(ATTEMPTS):
+        side, other = rng.sample(("west", "north"), 2)
+        m, n = rng.randint(1, 2 * config.rows), rng.randint(1, 2 * config.cols)
+        lines, others = (m, n) if side == "west" else (n, m)
+        count, run = rng.randint(2, 4), rng.randint(config.bus_bytes, 3 * config.bus_bytes)
+        length, values = count * run, {"m": m, "n": n, "k": count * run - rng.randrange(run), "k_step": run}
+        places = {"run": run, "count1": lines, "stride1": length + rng.randint(0, 40), "local_stride1": length + rng.randint(0, 40)}
+        each = {"count4": count, "stride4": run, "local_stride4": run, "signal_each": 1}
+        cuts = {"align_start": rng.randint(0, 1), "align_end": rng.randint(0, 1), "align_between": 1}
+        load = isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **each, **cuts)
+        local = _place(rng, 1, config.operand_bytes, *_local_extent(config, load))
+        acc = _place(rng, 1, config.acc_words, 0, m * column_tiles(n, config))
+        panel, address = _panel(config, rng, other, others, values), _address(config, rng, load, DATA)
+        if local is not None and acc is not None and address is not None and panel[other] >= 0:
+            own = {side: local, f"{side}_stride": places["local_stride1"], f"{side}_step": run, f"{side}_k_contiguous": 1}
+            compute = isa.describe(isa.COMPUTE, **values, **panel, **own, acc=acc, dataflow=rng.choice(config.available_dataflows))
+            return [Step(load.replace(local=local, address=address), DATA, rng.randint(1, 300)), Step(compute, None, rng.randint(1, 300))]
+    return []
+
+
 def _operand_load(config: ArrayConfig, rng: random.Random, compute: isa.Descriptor, side: str) -> isa.Descriptor | None:
     """The LOAD of that side, with an iteration for each part; None where there is but one, or it leaves the buffer."""
     panels = [access for access in accesses(compute, config) if access.space == isa.Target[side.upper()]]
     size, step = compute["m" if side == "west" else "n"], compute[f"{side}_step"]
     lines, run = (size, compute["k_step"]) if compute[f"{side}_k_contiguous"] else (compute["k_step"], size)
     stride, local_stride4 = compute[f"{side}_stride"], step - (1 << LOCAL_BITS if step >> (LOCAL_BITS - 1) else 0)
-    last = compute[side] + (len(panels) - 1) * local_stride4 + (lines - 1) * stride + run
-    if len(panels) == 1 or last > config.operand_bytes or stride >> (LOCAL_BITS - 1):
+    cuts = _cuts(config, rng, run)
+    spare = (config.bus_bytes - 1) * (cuts["align_end"] | cuts["align_between"])
+    end = compute[side] + max(0, (len(panels) - 1) * local_stride4) + (lines - 1) * stride + run + spare
+    if len(panels) == 1 or end > config.operand_bytes or stride >> (LOCAL_BITS - 1):
         return None
     places = {"local": compute[side], "run": run, "count1": lines, "local_stride1": stride}
     memory = {"stride1": rng.choice((run, rng.randint(-9, 9))), "stride4": rng.choice((lines * run, run, rng.randint(-60, 60)))}
     each = {"count4": len(panels), "local_stride4": local_stride4, "signal_each": 1}
-    return isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **memory, **each)
+    return isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **memory, **each, **cuts)
 
 
 def _stores(config: ArrayConfig, rng: random.Random) -> list[Step]:
