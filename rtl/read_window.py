@@ -1,0 +1,74 @@
+"""How far LOAD's reads run ahead of their data."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwacc.config import ArrayConfig
+from hwacc.rtl.axi import BURST_BEATS
+from hwacc.rtl.interfaces import read_port
+
+MARGIN = 16
+"""Beats in flight beyond those that the memory's latency takes."""
+MOST = 255
+"""The most beats that a burst may find in flight. With :data:`MARGIN` it covers a latency of 239 cycles."""
+
+
+class ReadWindow(wiring.Component):
+    """Lets a burst of ``engine`` through to ``memory`` while fewer beats are in flight than keep the memory busy.
+
+    A memory that answers in order lets a descriptor wait for all that LOAD asked for before it, so LOAD is to ask for no more than
+    the latency takes. How much that is, the window finds by itself. Whenever a burst comes to a memory that owes nothing,
+    the window begins at :data:`MARGIN` beats and grows by one a cycle until the first beat comes: LOAD can ask for a beat every
+    cycle all that time, and from then on a burst goes out as soon as fewer beats are in flight than the latency and the margin.
+    Should the latency grow, so does the window: by one in each cycle in which it holds a burst back and no beat is on the bus.
+
+    asked, ended, silent
+        Of the bus, whoever reads: memory takes a burst; a burst's last beat is taken; no beat is there.
+    full
+        Bursts are held back. There are beats in flight then, so it passes.
+
+    Latency: none. What is offered to ``memory`` stays until it is taken, if the engine's offer does.
+
+    Not handled: a memory with pauses widens the window, up to :data:`MOST`, until it owes nothing.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        super().__init__(
+            {
+                "engine": In(read_port(config)),
+                "memory": Out(read_port(config)),
+                "asked": In(1),
+                "ended": In(1),
+                "silent": In(1),
+                "full": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        engine, memory = self.engine, self.memory
+        wiring.connect(m, wiring.flipped(memory.r), wiring.flipped(engine.r))
+        m.d.comb += [
+            memory.ar.payload.eq(engine.ar.payload),
+            memory.ar.valid.eq(engine.ar.valid & ~self.full),
+            engine.ar.ready.eq(memory.ar.ready & ~self.full),
+        ]
+        in_flight = Signal(range(MOST + BURST_BEATS))
+        asks, comes = memory.ar.valid & memory.ar.ready, memory.r.valid & memory.r.ready
+        m.d.sync += in_flight.eq(in_flight + Mux(asks, memory.ar.payload.len + 1, 0) - comes)
+        m.d.comb += self.full.eq(in_flight >= self._window(m))
+        return m
+
+    def _window(self, m):
+        """How many beats must be in flight for a burst to be held back."""
+        window, measures = Signal(range(MOST + 1), init=MARGIN), Signal()
+        owed = Signal(range(MOST + BURST_BEATS))  # bursts, anybody's
+        m.d.sync += owed.eq(owed + self.asked - self.ended)
+        too_small = self.engine.ar.valid & self.full & self.silent
+        with m.If(self.asked & (owed == 0)):
+            m.d.sync += [window.eq(MARGIN), measures.eq(1)]
+        with m.Else():
+            m.d.sync += [window.eq(window + ((measures | too_small) & (window != MOST))), measures.eq(measures & self.silent)]
+        return window
