@@ -50,11 +50,7 @@ class MemoryArbiter(wiring.Component):
 
         m.submodules.window = window = ReadWindow(self.config)
         wiring.connect(m, wiring.flipped(self.load), window.engine)
-        m.d.comb += [
-            window.asked.eq(axi.arvalid & axi.arready),
-            window.ended.eq(axi.rvalid & axi.rready & axi.rlast),
-            window.silent.eq(~axi.rvalid),
-        ]
+        m.d.comb += window.silent.eq(~axi.rvalid)
         load = window.memory
         fetches = self.fetch.ar.valid & (self.fetch_first | ~self.load.ar.valid)
         self._address(m, "ar", fetches, self.fetch.ar, load.ar)

@@ -16,7 +16,7 @@ from hwacc.rtl.load_walk import RunWalker
 SEGMENTS_IN_FLIGHT = 256
 """Segments whose data is awaited: at one beat each they cover a memory latency of as many cycles."""
 LONGEST_BURST = 32
-"""Beats of the longest burst: longer ones would keep a descriptor waiting, and gain nothing."""
+"""Beats of the longest burst: a longer one keeps a descriptor waiting, and gains nothing."""
 COUNT_BITS = 16
 
 
