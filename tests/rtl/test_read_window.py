@@ -44,7 +44,7 @@ class WindowBench:
     def __init__(self, *, latency: int, stall: float = 0.0) -> None:
         self.bus = Bus()
         seed = fresh_random().randrange(2**32)
-        self.memory = ReadMemory(self.bus.memory, TINY, bytes(4096), latency=latency, stall=stall, seed=seed)  # type: ignore[arg-type]
+        self.memory = ReadMemory(self.bus.memory, TINY, bytes(4096), latency=latency, stall=stall, seed=seed)
         self.beats_at: list[int] = []
         self.cycle = 0
 
