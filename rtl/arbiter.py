@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwacc.config import ArrayConfig
 from hwacc.rtl.axi import INCR, axi4, beat_size
 from hwacc.rtl.interfaces import burst_layout, read_port, write_port
+from hwacc.rtl.read_window import ReadWindow
 
 LOAD_ID = 0
 FETCH_ID = 1
@@ -16,7 +17,9 @@ class MemoryArbiter(wiring.Component):
     """Joins LOAD's and the fetcher's reads, and STORE's writes and the completion record's, on ``axi``.
 
     Reads carry an ID, so that the beats of the two find their way in whatever order the memory answers; where both ask, LOAD goes
-    first, or the fetcher while ``fetch_first``. The record is written while ``writes_record``, when STORE is quiet. Burst addresses
+    first, or the fetcher while ``fetch_first``. A :class:`hwacc.rtl.read_window.ReadWindow` keeps LOAD from asking for more than the
+    memory's latency takes, so that a fetch that goes first is soon answered; a burst that it holds back is asked for all the
+    same, and the fetcher gives way to it. The record is written while ``writes_record``, when STORE is quiet. Burst addresses
     pass a register (one cycle), so that a burst on the bus stays there whatever its engine does; data pass straight through.
     """
 
@@ -45,18 +48,22 @@ class MemoryArbiter(wiring.Component):
             axi.awid.eq(LOAD_ID),
         ]
 
+        m.submodules.window = window = ReadWindow(self.config)
+        wiring.connect(m, wiring.flipped(self.load), window.engine)
+        m.d.comb += window.silent.eq(~axi.rvalid)
+        load = window.memory
         fetches = self.fetch.ar.valid & (self.fetch_first | ~self.load.ar.valid)
-        self._address(m, "ar", fetches, self.fetch.ar, self.load.ar)
+        self._address(m, "ar", fetches, self.fetch.ar, load.ar)
         with m.If(axi.arready | ~axi.arvalid):
             m.d.sync += axi.arid.eq(Mux(fetches, FETCH_ID, LOAD_ID))
-        for port, number in ((self.load, LOAD_ID), (self.fetch, FETCH_ID)):
+        for port, number in ((load, LOAD_ID), (self.fetch, FETCH_ID)):
             m.d.comb += [
                 port.r.valid.eq(axi.rvalid & (axi.rid == number)),
                 port.r.payload.data.eq(axi.rdata),
                 port.r.payload.error.eq(axi.rresp[1]),
                 port.r.payload.last.eq(axi.rlast),
             ]
-        m.d.comb += axi.rready.eq(Mux(axi.rid == FETCH_ID, self.fetch.r.ready, self.load.r.ready))
+        m.d.comb += axi.rready.eq(Mux(axi.rid == FETCH_ID, self.fetch.r.ready, load.r.ready))
 
         self._address(m, "aw", self.writes_record, self.record.aw, self.store.aw)
         for port, chosen in ((self.record, self.writes_record), (self.store, ~self.writes_record)):

@@ -25,18 +25,19 @@ def job_layout(config: ArrayConfig) -> data.StructLayout:
 
 
 class BurstSplitter(wiring.Component):
-    """Cuts requests into bursts that AXI allows: at most 256 beats, none across a 4 KiB boundary.
+    """Cuts requests into bursts that AXI allows: at most ``longest`` beats, none across a 4 KiB boundary.
 
-    Cuts are at multiples of 256 beats or of 4 KiB, whichever comes first, so a cut takes no adder: up to the next
-    multiple there are as many beats as the inverted index says. One burst a cycle, also from one request to the next.
+    Cuts are at multiples of ``longest`` beats, a power of two up to 256, or of 4 KiB, whichever comes first, so a cut takes no
+    adder: up to the next multiple there are as many beats as the inverted index says. One burst a cycle, also from one request to
+    the next.
 
     Latency: the first burst comes the cycle after its request. ``drop`` discards a request, but a burst that is offered
     stays until it is taken, as AXI demands.
     """
 
-    def __init__(self, config: ArrayConfig):
+    def __init__(self, config: ArrayConfig, *, longest: int = BURST_BEATS):
         self.config = config
-        self.index_bits = exact_log2(min(PAGE_BYTES // config.bus_bytes, BURST_BEATS))
+        self.index_bits = exact_log2(min(PAGE_BYTES // config.bus_bytes, longest))
         super().__init__(
             {
                 "requests": In(stream.Signature(request_layout(config))),

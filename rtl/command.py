@@ -31,8 +31,8 @@ class CommandProcessor(wiring.Component):
     """Fetches descriptors, hands them to the engines' queues, and ends submissions.
 
     Descriptors are dispatched in order, one a cycle at best; a full queue holds up those behind it. They are read before what
-    LOAD asks for while none is at hand, or no more work waits for LOAD or for COMPUTE (``fetch_first``); else in the gaps of
-    its reads. END waits until all engines are idle, writes the completion record and raises ``completed``.
+    LOAD asks for while no more work waits for LOAD or for COMPUTE (``fetch_first``); else in the gaps of its reads. END waits
+    until all engines are idle, writes the completion record and raises ``completed``.
 
     A fault aborts all engines, drops queues and tokens, skips to END and reports there. Faults are: those of the engines, an
     unknown opcode, a deadlock (every engine that has work waits for a token and nothing more can be dispatched), and the limit of
@@ -94,7 +94,7 @@ class CommandProcessor(wiring.Component):
         out_of_work = Signal(LOAD_STAGES)
         m.d.sync += out_of_work.eq(Cat(queues[isa.Engine.LOAD].empty, out_of_work))
         starves = out_of_work.all() | queues[isa.Engine.COMPUTE].empty
-        m.d.comb += self.fetch_first.eq(fetch.none | (starves & ~fetch.enough))
+        m.d.comb += self.fetch_first.eq(starves & ~fetch.enough)
 
         descriptor = fetch.descriptor.payload
         index = Signal(INDEX_BITS)

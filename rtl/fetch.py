@@ -28,8 +28,8 @@ class DescriptorFetch(wiring.Component):
     descriptor
         One descriptor; valid for at least one cycle for each, from the cycle after its last beat on. ``error`` says that the memory
         refused it.
-    none, enough
-        Nothing is held or owed; so much is owed that no read need be put off for more.
+    enough
+        So much is owed that no read need be put off for more.
     clear
         While high, asks for nothing, drops what arrives and what is held. ``idle`` says that nothing is owed; then ``head``
         becomes ``head_to``.
@@ -50,7 +50,6 @@ class DescriptorFetch(wiring.Component):
                 "memory": Out(read_port(config)),
                 "descriptor": Out(stream.Signature(isa.DESCRIPTOR_BITS)),
                 "error": Out(1),
-                "none": Out(1),
                 "enough": Out(1),
             }
         )
@@ -73,7 +72,7 @@ class DescriptorFetch(wiring.Component):
         with m.If(asks):
             m.d.sync += asked.eq(asked + 1)
 
-        m.d.comb += [self.none.eq(asked == self.head), self.enough.eq(owed >= BEATS_HURRIED)]
+        m.d.comb += self.enough.eq(owed >= BEATS_HURRIED)
 
         width = self.config.bus_bytes * 8
         gathers, moves, beat = Signal(), Signal(), Signal(width + 1)

@@ -15,6 +15,8 @@ from hwacc.rtl.load_walk import RunWalker
 
 SEGMENTS_IN_FLIGHT = 256
 """Segments whose data is awaited: at one beat each they cover a memory latency of as many cycles."""
+LONGEST_BURST = 32
+"""Beats of the longest burst: a longer one keeps a descriptor waiting, and gains nothing."""
 COUNT_BITS = 16
 
 
@@ -55,7 +57,7 @@ class LoadEngine(wiring.Component):
         m = Module()
         m.submodules.walker = walker = RunWalker(self.config)
         m.submodules.clipper = clipper = RunClipper(self.config)
-        m.submodules.splitter = splitter = BurstSplitter(self.config)
+        m.submodules.splitter = splitter = BurstSplitter(self.config, longest=LONGEST_BURST)
         m.submodules.placer = placer = Placer(self.config)
         self._connect(m, walker, clipper, splitter, placer)
 

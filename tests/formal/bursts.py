@@ -26,14 +26,15 @@ def inside_a_page(config: ArrayConfig, burst: Any) -> Any:
 class BurstsCoverRequests(Harness):
     """:class:`BurstSplitter`: the bursts of a request follow one another and end where it ends."""
 
-    def __init__(self, config: ArrayConfig, *, plant: Plant | None = None) -> None:
+    def __init__(self, config: ArrayConfig, *, longest: int = BURST_BEATS, plant: Plant | None = None) -> None:
         self.config = config
+        self.longest = longest
         self.plant = plant
         layout = request_layout(config)
         super().__init__({"valid": In(1), "request": In(layout), "ready": In(1), "drop": In(1)})
 
     def describe(self, m: Module) -> None:
-        splitter = m.submodules.splitter = BurstSplitter(self.config)
+        splitter = m.submodules.splitter = BurstSplitter(self.config, longest=self.longest)
         inside = Inside(splitter)
         if self.plant:
             self.plant(inside)
@@ -57,6 +58,7 @@ class BurstsCoverRequests(Harness):
             m.d.sync += [beat.eq(self.request.beat), left.eq(self.request.more + 1), last.eq(self.request.last)]
         self.stays("a burst", bursts.valid, bursts.ready, [bursts.payload])
         self.always("a burst stays in its page and has at most 256 beats", ~bursts.valid | inside_a_page(self.config, burst))
+        self.always("a burst is no longer than it may be", ~bursts.valid | (offered <= self.longest))
         self.always("a burst begins where the one before ended", ~bursts.valid | (burst.addr == beat << exact_log2(self.config.bus_bytes)))
         self.always("no beat is moved that was not asked for", ~bursts.valid | (offered <= left))
         self.always("bursts come until all of a request has moved, or dropped", bursts.valid == (left != 0))

@@ -31,6 +31,11 @@ def drops_faulty_beats(fetch: Inside) -> None:
         fetch.module.d.comb += fetch.raw("beats").w_en.eq(0)
 
 
+def never_full(window: Inside) -> None:
+    """A window that holds nothing back."""
+    window.module.d.comb += window.component.full.eq(0)
+
+
 def always_has_room(formatter: Inside) -> None:
     """A formatter that lets the accumulator be read at any time."""
     formatter.module.d.comb += formatter.component.room.eq(-1)

@@ -13,6 +13,7 @@ from amaranth.lib.fifo import FIFOInterface, SyncFIFO, SyncFIFOBuffered
 
 from hwacc.config import TINY, ArrayConfig
 from hwacc.rtl.command import QUEUE_DEPTH
+from hwacc.rtl.load import LONGEST_BURST
 from hwacc.rtl.top import Accelerator
 from tests.formal import faults
 from tests.formal.arbiter import ArbiterKeepsTheProtocol
@@ -24,6 +25,7 @@ from tests.formal.fifo import FifoKeepsWords
 from tests.formal.harness import Harness
 from tests.formal.prove import Proof
 from tests.formal.queue import QueueKeepsParts, QueueKeepsTokens
+from tests.formal.read_window import WindowHolds
 from tests.formal.registers import RegistersAnswer
 from tests.formal.room import AnsweredWordsHaveRoom, TilesHaveRoom
 from tests.formal.writes import WritesKeepOrder
@@ -107,9 +109,11 @@ def bus() -> list[Proof]:
     return [
         _proof("AXI4-Lite port", "registers", RegistersAnswer, 12),
         _proof("AXI4 port", "arbiter", ArbiterKeepsTheProtocol, 6),
+        _proof("LOAD's reads in flight", "read_window", WindowHolds, 8),
         _proof("STORE's write channel", "store_bursts", WritesKeepOrder, 9),
         _proof("completion record", "command", RecordIsWritten, 16),
         _proof("bursts, 16-byte bus", "bursts", BurstsCoverRequests, 6, config=TINY),
+        _proof("LOAD's bursts", "bursts", BurstsCoverRequests, 6, config=TINY, longest=LONGEST_BURST),
         _proof("bursts, 4-byte bus", "bursts", BurstsCoverRequests, 6, config=NARROW),
         _proof("bursts, 64-byte bus", "bursts", BurstsCoverRequests, 6, config=WIDE),
     ]
@@ -193,6 +197,11 @@ def planted() -> list[Planted]:
             fault="an address changes while it waits",
             proof=_proof("arbiter", "arbiter", ArbiterKeepsTheProtocol, 6, plant=faults.changes_address),
             sentence="an address on ar stays until it is taken",
+        ),
+        Planted(
+            fault="LOAD asks without end",
+            proof=_proof("window", "read_window", WindowHolds, 8, plant=faults.never_full),
+            sentence="a burst goes out only while fewer beats are in flight than the widest window",
         ),
         Planted(
             fault="bursts end after two beats",

@@ -139,6 +139,8 @@ FAULTS: tuple[Fault, ...] = (
         "with m.Elif(self.executing & ~compute_waits):",
     ),
     Fault("arbiter", "gives the fetcher's beats to LOAD", "axi.rvalid & (axi.rid == number)", "axi.rvalid & (axi.rid <= number)"),
+    Fault("read_window", "counts a burst as one beat", "memory.ar.payload.len + 1, 0)", "1, 0)"),
+    Fault("read_window", "does not follow a latency that grows", "(measures | too_small)", "(measures & ~too_small)"),
     Fault(
         "registers",
         "ignores the byte strobes",

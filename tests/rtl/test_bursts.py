@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.axi import PAGE_BYTES
+from hwacc.rtl.axi import BURST_BEATS, PAGE_BYTES
 from hwacc.rtl.bursts import BurstSplitter
+from hwacc.rtl.load import LONGEST_BURST
 from tests.rtl.streams import StreamBench
 
 
@@ -15,26 +16,30 @@ def config(bus_bytes: int) -> ArrayConfig:
     return ArrayConfig(rows=4, cols=16, bus_bytes=bus_bytes, address_bits=20)
 
 
-def split(bus_bytes: int, requests: Sequence[tuple[int, int]], bursts: int, stall: float = 0.0, seed: int = 0) -> StreamBench:
+def split(
+    bus_bytes: int, requests: Sequence[tuple[int, int]], bursts: int, stall: float = 0.0, seed: int = 0, longest: int = BURST_BEATS
+) -> StreamBench:
     """Every third request is the last of its descriptor."""
-    bench = StreamBench(BurstSplitter(config(bus_bytes)), stall=stall, seed=seed)
+    bench = StreamBench(BurstSplitter(config(bus_bytes), longest=longest), stall=stall, seed=seed)
     payloads = [{"beat": beat, "more": more, "last": int(i % 3 == 2)} for i, (beat, more) in enumerate(requests)]
     bench.source("requests", payloads).sink("bursts").run(bursts=bursts, cycles=20)
     return bench
 
 
 @pytest.mark.parametrize("seed", [3])
+@pytest.mark.parametrize("longest", [LONGEST_BURST, BURST_BEATS])
 @pytest.mark.parametrize("bus_bytes", [4, 16, 64])
-def test_random_requests_give_their_beats_in_bursts_that_axi_allows(bus_bytes: int, seed: int) -> None:
+def test_random_requests_give_their_beats_in_bursts_that_axi_allows(bus_bytes: int, longest: int, seed: int) -> None:
     rng, count = random.Random(seed), 2**20 // bus_bytes
     requests = [(rng.randrange(count), rng.choice((0, 1, rng.randint(0, 700)))) for _ in range(30)]
-    page = min(PAGE_BYTES, 256 * bus_bytes) // bus_bytes
+    page = min(PAGE_BYTES // bus_bytes, longest)
     total = sum((beat + more) // page - beat // page + 1 for beat, more in requests)
-    found = split(bus_bytes, requests, total, stall=0.3, seed=seed).taken["bursts"]
+    found = split(bus_bytes, requests, total, stall=0.3, seed=seed, longest=longest).taken["bursts"]
     beats, ends = [], []
     for job in found:
         burst = job.burst
         assert burst.addr % bus_bytes == 0
+        assert burst.len < longest
         assert burst.addr // PAGE_BYTES == (burst.addr + (burst.len + 1) * bus_bytes - 1) // PAGE_BYTES
         beats += [(burst.addr // bus_bytes + i) % count for i in range(burst.len + 1)]
         ends += [len(beats)] if job.final else []

@@ -147,7 +147,6 @@ def test_descriptors_are_read_before_what_load_asks_for_unless_work_waits_for_lo
     bench = CommandBench(queue_depth=2)
 
     async def play(ctx: Any) -> None:
-        assert ctx.get(bench.command.fetch_first), "none is at hand"
         bench.submit(ctx, [job(engine, cycles=100) for _ in range(12) for engine in engines])
         for cycle in range(400):
             await bench.step(ctx)

@@ -8,6 +8,7 @@ import pytest
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.rtl.load import LONGEST_BURST
 from tests.rtl import load_model
 from tests.rtl.load_bench import LoadBench
 from tests.rtl.test_load import CONFIG, MEMORY, assert_same_targets, load
@@ -91,8 +92,8 @@ def test_abort_waits_for_a_burst_that_is_offered_and_asks_for_no_other() -> None
         await bench.until_idle(ctx)
 
     bench.play(story)
-    assert [burst.beats for burst in bench.memory.bursts] == [256]
-    assert bench.memory.beats == 256
+    assert [burst.beats for burst in bench.memory.bursts] == [LONGEST_BURST]
+    assert bench.memory.beats == LONGEST_BURST
 
 
 def test_abort_waits_for_a_write_that_is_offered_and_does_not_signal_it() -> None:
