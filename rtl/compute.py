@@ -33,8 +33,9 @@ class ComputeEngine(wiring.Component):
 
     A tile takes at least :func:`hwacc.rtl.weights.weight_cycles`: the weights of the next one enter in that time, or each lane is
     served once. Where both operands of an output-stationary COMPUTE lie across, all lanes are served at once: then it need take no longer
-    than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`, k, or the rows of the tile before take to leave. Tiles follow without a gap, also from one descriptor to the next if that is
-    there in time: it is taken while the one before is at work. In between are two cycles where the next one reads the accumulator,
+    than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`, k, or the rows of the tile before take to leave; none are waited for once all
+    have left. Tiles follow without a gap, also from one descriptor to the next if that is there in time: it is taken while the one
+    before is at work. In between are two cycles where the next one reads the accumulator,
     unless it adds to the very same panel: a word must not be read back at once. The weights of a descriptor's first tile enter behind
     the last tile of the one before where that has cycles to spare, else before the tile. Where the dataflow changes, the array runs
     empty in between. After reset and after abort, the feeders and the array are flushed before the first tile.

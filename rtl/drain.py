@@ -34,8 +34,8 @@ class Drain(wiring.Component):
     """Turns tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
 
     ``tile`` is given ``cycles_to_swap`` cycles before the ``swap`` after which its rows leave the array; the next one comes no
-    sooner than its rows have left, and than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`. The rows leave the array in order, a row a cycle. Output-stationary, that is the array's
-    bottom row first.
+    sooner than its rows have left, and than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`. The rows leave the array in order, a row a
+    cycle. Output-stationary, that is the array's bottom row first.
 
     ``done`` pulses for a ``signal`` tile in the cycle after one of its rows was announced: the first one, or, of a longer tile, the
     one with which ``rows`` of the array are left. That row can be read two cycles later, and no token is at work sooner. Until

@@ -133,7 +133,8 @@ def test_short_tiles_before_and_after_any_others_are_exact(config: ArrayConfig) 
     for gap in (0, 0, 0, 3, 30):
         rng, bench = fresh_bench(config)
         short = {"west_k_contiguous": 0, "north_k_contiguous": 0, "dataflow": config.available_dataflows[0]}
-        some = [random_job(rng, config, most=6, acc=3, addend=rng.randint(0, 1)) for _ in range(8)] + [random_job(rng, config) for _ in range(4)]
+        some = [random_job(rng, config, most=6, acc=3, addend=rng.randint(0, 1)) for _ in range(8)]
+        some += [random_job(rng, config) for _ in range(4)]
         low = [random_job(rng, config, m=rng.randint(1, 3), n=rng.randint(1, 9), k=rng.randint(1, 4), **short) for _ in range(24)]
         jobs = some + low
         rng.shuffle(jobs)
