@@ -222,10 +222,12 @@ COMPUTE = Op(
     "and from the second on it adds to what the accumulator holds. Every part takes a token of LOAD if the descriptor waits for LOAD; "
     "other tokens are taken by the first part, and the last one signals. Tokens to LOAD are pushed when the operands have been read, "
     "tokens to STORE when the results are in the accumulator, or come sooner than STORE can read them. The dataflow changes neither "
-    "result nor layout, but the cycles, with `w = max(rows, cols, 4)`. Output-stationary: `ceil(m / rows) * ceil(n / cols) * max(k, w)`. "
-    "Weight-stationary: `ceil(n / cols) * ceil(k / rows) * max(m, w)`, after `w` for the first weights where no tile longer than `w` "
-    "comes before; the accumulator carries the sums, so a result word is written `ceil(k / rows)` times. One descriptor follows the other "
-    "without a gap, or after two cycles where it reads accumulator words that the other may just have written.",
+    "result nor layout, but the cycles, with `w = max(rows, cols, 4)`. Output-stationary: `ceil(m / rows) * ceil(n / cols) * max(k, w)`; "
+    "where both operands lie across, a tile takes only `max(k, r, 4)`: r are the rows of the tile before, which may be that of the "
+    "descriptor before, and 0 once all its rows have left. Row tiles are walked inside column tiles. Weight-stationary: "
+    "`ceil(n / cols) * ceil(k / rows) * max(m, w)`, after `w` for the first weights where no tile longer than `w` comes before; the "
+    "accumulator carries the sums, so a result word is written `ceil(k / rows)` times. One descriptor follows the other without a gap, or "
+    "after two cycles where it reads accumulator words that the other may just have written.",
     (
         Field("m", 16, "Rows of the result; at least 1."),
         Field("n", 16, "Columns of the result; at least 1."),

@@ -27,13 +27,15 @@ class SystolicArray(wiring.Component):
         Skewed here. Weight-stationary, the weights must be complete then.
     shift
         One bit a row, skewed here. Weight-stationary: bit i is high for the last ``rows - i`` of the ``rows`` cycles in which
-        weights enter. Output-stationary it drains. Bit i is high for i cycles, all starting ``rows + 1`` cycles after ``swap``: a row takes
-        what comes from above it and then stands still, ready for its next result. Skewed here.
+        weights enter. Output-stationary it drains. Of a tile whose lowest r rows count, bit i is high for ``i - (rows - r)`` cycles, if
+        that is more than none, all starting ``rows + 1`` cycles after ``swap``: a row takes what comes from above it and then stands
+        still, ready for its next result.
     row
         The drained rows, all columns of a row together (deskewed here), bottom row first: valid for the
-        ``rows`` cycles from :func:`drain_latency` cycles after ``swap``.
+        r cycles from :func:`drain_latency` cycles after ``swap``.
 
-    Tiles may follow one another without a gap if they take at least ``rows`` cycles each.
+    Tiles may follow one another without a gap. The next ``swap`` comes no sooner than r cycles after that of a tile of r rows: row i
+    has then passed on what came from above in the cycle before its next sum replaces it.
     """
 
     def __init__(self, config: ArrayConfig):

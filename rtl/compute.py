@@ -15,7 +15,7 @@ from hwacc.rtl.decode import work_layout
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.drain import Drain, tile_layout
 from hwacc.rtl.feeder import Feeder
-from hwacc.rtl.interfaces import OPERAND_READ_LATENCY, engine_members
+from hwacc.rtl.interfaces import ACC_UPDATE_CYCLES, OPERAND_READ_LATENCY, engine_members
 from hwacc.rtl.lines import ADDRESS_BITS, LineWalker
 from hwacc.rtl.weights import WeightWalker, weight_cycles
 
@@ -31,9 +31,11 @@ class ComputeEngine(wiring.Component):
     Weight-stationary, a tile is ``rows`` of k by ``cols`` columns, and all m rows stream through it: m cycles. Slices of k are walked
     inside column tiles; from the second on they add to what the accumulator holds.
 
-    A tile takes at least :func:`hwacc.rtl.weights.weight_cycles`: the sums of the tile before leave in that time, or the weights of
-    the next one enter, and each lane can be served once. Tiles follow without a gap, also from one descriptor to the next if that is
-    there in time: it is taken while the one before is at work. In between are two cycles where the next one reads the accumulator,
+    A tile takes at least :func:`hwacc.rtl.weights.weight_cycles`: the weights of the next one enter in that time, or each lane is
+    served once. Where both operands of an output-stationary COMPUTE lie across, all lanes are served at once: then it need take no longer
+    than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`, k, or the rows of the tile before take to leave; none are waited for once all
+    have left. Tiles follow without a gap, also from one descriptor to the next if that is there in time: it is taken while the one
+    before is at work. In between are two cycles where the next one reads the accumulator,
     unless it adds to the very same panel: a word must not be read back at once. The weights of a descriptor's first tile enter behind
     the last tile of the one before where that has cycles to spare, else before the tile. Where the dataflow changes, the array runs
     empty in between. After reset and after abort, the feeders and the array are flushed before the first tile.
@@ -106,10 +108,13 @@ class ComputeEngine(wiring.Component):
 
         # What the coming descriptor comes to.
         column_tiles = Signal(16, reset_less=True)
-        period = Signal(16, reset_less=True)
+        period = Signal(16, reset_less=True)  # the least that a tile takes
+        rows_left = Signal(range(config.rows))  # of the tile before: cycles of this tile until all of them have left
         settled = Signal()  # a cycle has passed since the last step
         coming_columns = (coming.n + config.cols - 1) >> ceil_log2(config.cols)
         length = Mux(stationary, coming.m, coming.k)  # what streams
+        across = ~stationary & ~coming.west_k_contiguous & ~coming.north_k_contiguous
+        least = Mux(across, ACC_UPDATE_CYCLES, weight_cycles(config))
         missing = Const(0) if has_both(config) else coming.dataflow != stationary
         bad_field = (coming.m == 0) | (coming.n == 0) | (coming.k == 0) | (coming.addend > isa.Addend.BIAS) | missing
         # On the same panel a word comes again after a whole tile, long enough for it to be read back.
@@ -123,10 +128,12 @@ class ComputeEngine(wiring.Component):
         columns_left = Signal(16, reset_less=True)
         tile_acc = Signal(ADDRESS_BITS, reset_less=True)  # accumulator word of the tile's first row
         column = Signal(16, reset_less=True)
+        tile = Signal(tile_layout(config))
         tile_ends, start, next_inner, next_column = Signal(), Signal(), Signal(), Signal()
         last_inner = inner_left <= config.rows
         last_column = columns_left <= config.cols
         feeding = Signal()
+        fed = cycle == period
         weights_in = cycle == weight_cycles(config)
         outside = outside_west | outside_north
         outside_index = Mux(outside_north & primed, coming.index, work.index)
@@ -137,6 +144,8 @@ class ComputeEngine(wiring.Component):
         with m.FSM(init="FLUSH") as fsm:
             with m.State("IDLE"):
                 m.d.sync += flush.eq(flush_cycles)
+                with m.If(~drain.busy):
+                    m.d.sync += rows_left.eq(0)
                 with m.If(waiting):
                     with m.If(bad_field):
                         self._fault(m, isa.Status.BAD_FIELD, coming.index)
@@ -165,9 +174,12 @@ class ComputeEngine(wiring.Component):
                 with m.If(self.abort):
                     m.next = "FLUSH"
             with m.State("FEED"):
-                m.d.comb += [feeding.eq(1), tile_ends.eq(cycle == period)]
-                m.d.sync += cycle.eq(Mux(tile_ends, 1, cycle + 1))
+                m.d.comb += [feeding.eq(1), tile_ends.eq(fed & (rows_left == 0))]
+                m.d.sync += cycle.eq(Mux(tile_ends, 1, cycle + ~fed))
+                with m.If(rows_left != 0):
+                    m.d.sync += rows_left.eq(rows_left - 1)
                 with m.If(tile_ends):
+                    m.d.sync += rows_left.eq(Mux(stationary, 0, tile.rows - 1))
                     m.d.comb += [start.eq(1), next_inner.eq(~last_inner), next_column.eq(last_inner & ~last_column)]
                     with m.If(last_inner & last_column):
                         m.d.comb += [self.signal_load.eq(work.signal_load), begin.eq(Mux(stationary, primed, follows))]
@@ -198,7 +210,7 @@ class ComputeEngine(wiring.Component):
             m.d.sync += [
                 work.eq(coming),
                 column_tiles.eq(coming_columns),
-                period.eq(Mux(length < weight_cycles(config), weight_cycles(config), length)),
+                period.eq(Mux(length < least, least, length)),
                 inner_left.eq(Mux(stationary, coming.k, coming.m)),
                 first_inner.eq(1),
                 columns_left.eq(coming.n),
@@ -224,7 +236,6 @@ class ComputeEngine(wiring.Component):
             m.d.comb += weights.start.eq(1)
 
         # A tile's rows leave after its end, or, where the weights stay, from its beginning on.
-        tile = Signal(tile_layout(config))
         m.d.comb += [
             tile.address.eq(tile_acc),
             tile.stride.eq(column_tiles),

@@ -10,7 +10,7 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import drain_latency, shift_latency
 from hwacc.rtl.decode import INDEX_BITS
-from hwacc.rtl.interfaces import ACC_READ_LATENCY, fault_layout
+from hwacc.rtl.interfaces import ACC_READ_LATENCY, ACC_UPDATE_CYCLES, fault_layout
 from hwacc.rtl.lines import ADDRESS_BITS
 
 
@@ -33,9 +33,9 @@ def tile_layout(config: ArrayConfig) -> data.StructLayout:
 class Drain(wiring.Component):
     """Turns tiles into ``shift`` for the array and ``drain`` for the accumulator, at the right cycles.
 
-    ``tile`` is given ``cycles_to_swap`` cycles before the ``swap`` after which its rows leave the array; tiles are at least
-    as many cycles apart as their rows take. The rows leave the array in order, a row a cycle. Output-stationary, that is the array's
-    bottom row first.
+    ``tile`` is given ``cycles_to_swap`` cycles before the ``swap`` after which its rows leave the array; the next one comes no
+    sooner than its rows have left, and than :data:`hwacc.rtl.interfaces.ACC_UPDATE_CYCLES`. The rows leave the array in order, a row a
+    cycle. Output-stationary, that is the array's bottom row first.
 
     ``done`` pulses for a ``signal`` tile in the cycle after one of its rows was announced: the first one, or, of a longer tile, the
     one with which ``rows`` of the array are left. That row can be read two cycles later, and no token is at work sooner. Until
@@ -69,18 +69,21 @@ class Drain(wiring.Component):
         line = Signal(max(to_shift, to_rows))  # bit i: a tile ended i + 1 cycles ago
         m.d.sync += line.eq(Mux(self.clear, 0, (line << 1) | self.tile_valid))
 
+        # Only what counts moves: the rows above a low tile's stay, since the next tile's sums may be there already.
+        in_array = Mux(self.tile.rows < config.rows, self.tile.rows, config.rows)
         shifts_left = Signal(range(config.rows + 1))
+        m.submodules.low = low = self._queue(len(shifts_left), to_shift)
+        m.d.comb += [low.w_data.eq(in_array), low.w_en.eq(self.tile_valid), low.r_en.eq(line[to_shift - 2])]
         with m.If(self.clear):
             m.d.sync += shifts_left.eq(0)
-        with m.Elif(line[to_shift - 2]):
-            m.d.sync += shifts_left.eq(config.rows)
+        with m.Elif(low.r_en):
+            m.d.sync += shifts_left.eq(low.r_data)
         with m.Elif(shifts_left != 0):
             m.d.sync += shifts_left.eq(shifts_left - 1)
         m.d.comb += self.shift.eq(Cat(shifts_left > config.rows - row for row in range(config.rows)))
 
         layout = tile_layout(config)
-        depth = to_rows // config.rows + 2
-        m.submodules.waiting = waiting = ResetInserter(self.clear)(fifo.SyncFIFO(width=layout.size, depth=depth))
+        m.submodules.waiting = waiting = self._queue(layout.size, to_rows)
         tile = Signal(layout, reset_less=True)
         left = Signal(16)  # rows left of ``tile``
         address = Signal(ADDRESS_BITS, reset_less=True)
@@ -120,3 +123,7 @@ class Drain(wiring.Component):
         m.d.sync += finishing.eq(Mux(self.clear, 0, (finishing << 1) | (left != 0)))
         m.d.comb += self.busy.eq(self.tile_valid | (line != Const(0)) | (left != 0) | (finishing != 0))
         return m
+
+    def _queue(self, width, cycles):
+        """A queue of something about each tile, which waits there for so many cycles."""
+        return ResetInserter(self.clear)(fifo.SyncFIFO(width=width, depth=cycles // ACC_UPDATE_CYCLES + 2))

@@ -14,6 +14,8 @@ from hwacc.rtl.decode import INDEX_BITS, work_layout
 LOCAL_ADDRESS_BITS = 20
 ACC_READ_LATENCY = 2
 """Cycles from an accepted accumulator read to its data."""
+ACC_UPDATE_CYCLES = 4
+"""The least from one update of an accumulator word to the next: it is read, added to and written. No tile takes less."""
 BYTE_LANES_LATENCY = 2
 """Cycles from the address of byte lanes to their data."""
 OPERAND_READ_LATENCY = BYTE_LANES_LATENCY + 1

@@ -6,13 +6,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.interfaces import LOCAL_ADDRESS_BITS
+from hwacc.rtl.interfaces import ACC_UPDATE_CYCLES, LOCAL_ADDRESS_BITS
 from hwacc.rtl.lines import ADDRESS_BITS
 
 
 def weight_cycles(config: ArrayConfig) -> int:
-    """Cycles that the weights of a tile take. An accumulator word needs 4 between two updates."""
-    return max(config.rows, config.cols, 4)
+    """Cycles that the weights of a tile take, and an operand's lanes where each is served once."""
+    return max(config.rows, config.cols, ACC_UPDATE_CYCLES)
 
 
 class WeightWalker(wiring.Component):

@@ -59,9 +59,13 @@ def _beats_times_bus(run: int, offset: int, grid: int, bus: int) -> int:
     return sum(-(-(start + run) // bus) for start in starts) * bus // len(starts)
 
 
+UPDATE_CYCLES = 4
+"""The least that any tile takes."""
+
+
 def weight_cycles(config: ArrayConfig) -> int:
-    """The weights of a tile on their way in, and the least that a tile takes."""
-    return max(config.rows, config.cols, 4)
+    """The weights of a tile on their way in, and the least that a tile takes unless both operands lie across."""
+    return max(config.rows, config.cols, UPDATE_CYCLES)
 
 
 def idle_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
@@ -74,8 +78,12 @@ def hides_weights(m: int, config: ArrayConfig) -> bool:
     return m > weight_cycles(config)
 
 
-def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig) -> int:
-    """Cycles in which the tiles of m × n × k are fed."""
+def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig, *, across: bool = False) -> int:
+    """Cycles in which the tiles of m × n × k are fed; ``across``: both operands lie so. What came before has no more rows than this."""
+    if across and dataflow is Dataflow.OUTPUT_STATIONARY:
+        whole, rest = divmod(m, config.rows)
+        column = whole * max(k, config.rows, UPDATE_CYCLES) + (max(k, rest, UPDATE_CYCLES) if rest else 0)
+        return -(-n // config.cols) * column
     tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)
     return -(-n // config.cols) * -(-tiled // config.rows) * max(streamed, weight_cycles(config))
 

@@ -69,7 +69,9 @@ class Estimate:
 
     def _feeding(self, dataflow: Dataflow) -> Table:
         """Cycles in which the array is fed."""
-        least = cost.weight_cycles(self.config)
+        least: Table | int = cost.weight_cycles(self.config)
+        if dataflow is Dataflow.OUTPUT_STATIONARY and not (self.spec.west_k_contiguous or self.spec.north_k_contiguous):
+            least = np.clip(self.rows, cost.UPDATE_CYCLES, max(self.config.rows, cost.UPDATE_CYCLES))
         m, n, k = (self.spec.m, self.rows), (self.spec.n, self.columns), (self.spec.k, self.steps)
         tiled, streamed = (k, m) if dataflow is Dataflow.WEIGHT_STATIONARY else (m, k)
         column_tiles, tiles = (
@@ -108,6 +110,8 @@ class Estimate:
     def _west(self, rows: int, steps: int) -> int:
         """Cycles to load the first west panel."""
         spec, k = self.spec, (0, min(steps, self.spec.k))
+        if spec.gathers:
+            return rows * steps
         if spec.is_matrix:
             return self._lines(rows, steps, spec.k)
         return load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k), self.config)

@@ -40,7 +40,8 @@ class PanelScheduler:
         self.north = lru_cache(maxsize=None)(lambda *ranges: self._loads(panels.north_accesses(spec, *ranges)))
         self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
         self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
-        self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config))
+        across = not (spec.west_k_contiguous or spec.north_k_contiguous)
+        self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config, across=across))
         pitch = spec.n * spec.element_bytes
         self.store_cycles = lru_cache(maxsize=None)(lambda rows, n: cost.store_cycles(rows, n, spec.element_bytes, pitch, config))
 
@@ -167,8 +168,8 @@ class _Run:
         values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, "acc": acc + self._result_words(rows, columns, some)}
         if bias is not None:
             values |= {"addend": Addend.BIAS, "bias": bias + (some[1][0] - columns[0]) // self.config.cols}
-        values |= operand_fields("west", west, spec.input_layout == "mk", (rows, some[0]), (steps, part))
-        return values | operand_fields("north", north, spec.weights_layout == "nk", (columns, some[1]), (steps, part))
+        values |= operand_fields("west", west, spec.west_k_contiguous, (rows, some[0]), (steps, part))
+        return values | operand_fields("north", north, spec.north_k_contiguous, (columns, some[1]), (steps, part))
 
     def _result_words(self, rows: Range, columns: Range, some: Part) -> int:
         """Accumulator words of a panel before ``some`` of it: all its rows of the columns before, and the rows before of these columns.

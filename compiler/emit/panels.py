@@ -27,6 +27,8 @@ def west_accesses(spec: ContractionSpec, pixels: Range, steps: Range, part: Rang
     """
     if spec.input_layout == "km":
         return [_across(Picture(spec.m, spec.k), pixels, steps, part)]
+    if spec.gathers:
+        return [_gathered(Picture(spec.k, spec.m), pixels, steps, part)]
     line = steps[1] - steps[0]
     accesses = [_lines(Picture(spec.k, spec.m), pixels, part, line)] if spec.is_matrix else _window_accesses(spec, pixels, part, line)
     return [replace(access, local=access.local + part[0] - steps[0]) for access in accesses]
@@ -67,6 +69,13 @@ def _across(picture: Picture, span: Range, steps: Range, part: Range) -> Access:
     """Of an operand with a row for each step of k: bytes ``span`` of a ``part`` of the panel's ``steps``."""
     line = span[1] - span[0]
     return replace(_lines(picture, part, span, line), local=(part[0] - steps[0]) * line)
+
+
+def _gathered(picture: Picture, rows: Range, steps: Range, part: Range) -> Access:
+    """Of an operand with a line for each of ``rows``: a ``part`` of the panel's ``steps``, byte by byte, so that it comes to lie across."""
+    line = rows[1] - rows[0]
+    loops = (Loop(part[1] - part[0], x=1, local=line), Loop(line, y=1, local=1))
+    return Access(picture, part[0], rows[0], 1, loops, local=(part[0] - steps[0]) * line)
 
 
 def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: int) -> Iterator[Access]:

@@ -16,6 +16,7 @@ from math import inf
 from hwacc import isa
 from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.blocking import Blocking, ranked
+from hwacc.compiler.emit.layouts import laid_out
 from hwacc.compiler.emit.moves import (
     cornered,
     ends,
@@ -81,7 +82,8 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
     check_sizes(spec, config)
     if dataflow is not None and dataflow not in config.available_dataflows:
         raise ModelError(f"the array was built for {config.dataflows} only; it cannot compute {dataflow.words}")
-    best = _search(spec, config, config.available_dataflows if dataflow is None else (dataflow,))
+    dataflows = config.available_dataflows if dataflow is None else (dataflow,)
+    best = _search(laid_out(spec, config, dataflows), config, dataflows)
     if best is None:
         raise ModelError(f"no part of a {spec.m}×{spec.k}×{spec.n} product fits into the buffers of this array; make them larger")
     return Plan(spec, config, tuple(best.finished()), best.cycles)

@@ -25,6 +25,8 @@ class ContractionSpec:
         (top, bottom, left, right), filled with ``pad_value``, the input's zero point.
     input_layout
         ``mk``: the picture as it is, for a GEMM [M][K]; ``km``: a transposed operand, [K][M], for GEMMs only.
+    gathers
+        The input lies [M][K] in memory, but is to lie [K][M] on chip: each byte is read on its own.
     weights_layout
         ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
     per_channel
@@ -47,6 +49,7 @@ class ContractionSpec:
     pad_value: int = 0
     out_channels: int
     input_layout: str = "mk"
+    gathers: bool = False
     weights_layout: str = "nk"
     has_bias: bool = False
     output: str = "int32"
@@ -74,6 +77,8 @@ class ContractionSpec:
                 raise ModelError(f"{name} of a contraction must be one of {', '.join(known)}, not {value!r}")
         if self.input_layout == "km" and not self.is_matrix:
             raise ModelError("a convolution's input cannot be transposed; only that of a 1×1 kernel without stride and padding can")
+        if self.gathers and not (self.is_matrix and self.input_layout == "mk"):
+            raise ModelError("only an input that lies [M][K], of a 1×1 kernel without stride and padding, can be gathered")
         if min(self.out_height, self.out_width) < 1:
             raise ModelError(f"a kernel of {self.kernel_h}×{self.kernel_w} does not fit into {self.height}×{self.width} with its padding")
 
@@ -141,6 +146,16 @@ class ContractionSpec:
     def is_matrix(self) -> bool:
         """Whether the input is the west operand as it lies in memory: [M][K] or [K][M]."""
         return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding)
+
+    @property
+    def west_k_contiguous(self) -> bool:
+        """Whether the input lies on chip with k contiguous, else across."""
+        return self.input_layout == "mk" and not self.gathers
+
+    @property
+    def north_k_contiguous(self) -> bool:
+        """Whether the weights do."""
+        return self.weights_layout == "nk"
 
     def padded_channels(self, config: ArrayConfig) -> int:
         """Output channels, rounded up to whole column tiles."""

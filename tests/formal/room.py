@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In
 from hwacc import isa
 from hwacc.config import TINY
 from hwacc.rtl.drain import Drain, tile_layout
-from hwacc.rtl.interfaces import ACC_READ_LATENCY
+from hwacc.rtl.interfaces import ACC_READ_LATENCY, ACC_UPDATE_CYCLES
 from hwacc.rtl.store_format import WordFormatter
 from hwacc.rtl.store_reader import read_layout
 from tests.formal.fifo import Plant
@@ -63,9 +63,10 @@ class AnsweredWordsHaveRoom(Harness):
 
 
 class TilesHaveRoom(Harness):
-    """:class:`Drain`: a tile that is given finds room until its rows leave.
+    """:class:`Drain`: a tile that is given finds room until its rows move, and until they leave.
 
-    *Given*: tiles are at least as many cycles apart as the array has rows (:mod:`hwacc.rtl.compute` walks a tile for as long).
+    *Given*: tiles are at least so many cycles apart as an accumulator word needs between updates (:mod:`hwacc.rtl.compute` walks no
+    tile for less).
     """
 
     def __init__(self, *, plant: Plant | None = None) -> None:
@@ -77,13 +78,15 @@ class TilesHaveRoom(Harness):
         inside = Inside(drain)
         if self.plant:
             self.plant(inside)
-        waiting, line, to_rows = inside.fifo("waiting"), inside["line"], inside.value("to_rows")
+        line = inside["line"]
         m.d.comb += [drain.tile_valid.eq(self.tile_valid), drain.tile.eq(self.tile), drain.clear.eq(self.clear)]
-        apart = TINY.rows - 1
-        self.given("tiles are a tile's rows apart", ~self.tile_valid | (line[:apart] == 0))
+        apart = ACC_UPDATE_CYCLES - 1
+        self.given("tiles are as far apart as the shortest", ~self.tile_valid | (line[:apart] == 0))
         for low in range(len(line) - apart):
-            self.always(f"of the tiles since cycle {low} at most one is in {TINY.rows} cycles", sum(line[low : low + TINY.rows]) <= 1)
-        self.always("the tiles that wait are those whose rows have not begun", waiting.port.level == sum(line[: to_rows - 1]))
-        self.always("a tile finds room", ~waiting.port.w_en | waiting.port.w_rdy | self.clear)
-        self.always("a tile is there when its rows begin", ~waiting.port.r_en | waiting.port.r_rdy)
+            self.always(f"of the tiles since cycle {low} at most one is in {apart + 1} cycles", sum(line[low : low + apart + 1]) <= 1)
+        for what, name, end in (("leave", "waiting", "to_rows"), ("move", "low", "to_shift")):
+            queue, cycles = inside.fifo(name).port, inside.value(end)
+            self.always(f"the tiles that wait to {what} are those whose rows do not yet", queue.level == sum(line[: cycles - 1]))
+            self.always(f"a tile to {what} finds room", ~queue.w_en | queue.w_rdy | self.clear)
+            self.always(f"a tile is there when its rows {what}", ~queue.r_en | queue.r_rdy)
         self.reached("tiles follow each other without a gap", Cat(line[apart], line[2 * apart + 1]).all())

@@ -21,7 +21,8 @@ def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[St
     steps = [Step(descriptor, slot, 50) for descriptor, slot in _fill(config)]
     defined = Defined(config)
     while len(steps) < count + len(isa.Target):
-        found = rng.choice((_loads, _loads, _computes, _computes, _stores, _stores, _streamed, _sliced, _neighbours))(config, rng)
+        choices = (_loads, _loads, _computes, _computes, _short, _stores, _stores, _streamed, _sliced, _neighbours)
+        found = rng.choice(choices)(config, rng)
         if all(defined.allows(step.descriptor) for step in found):
             for step in found:
                 defined.apply(step.descriptor)
@@ -134,16 +135,38 @@ def _computes(config: ArrayConfig, rng: random.Random) -> list[Step]:
         values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend)), "dataflow": rng.choice(config.available_dataflows)}
         values["k_step"] = rng.choice((0, 0, rng.randint(1, k), rng.randint(-(-k // 3), k + 3)))
         values |= _panel(config, rng, "west", m, values) | _panel(config, rng, "north", n, values)
-        tiles = column_tiles(n, config)
-        acc, bias = _place(rng, 1, config.acc_words, 0, m * tiles), _place(rng, 1, config.acc_words, 0, tiles)
-        if acc is not None and bias is not None and min(values.values()) >= 0:
-            return [Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))]
+        found = _placed(config, rng, values)
+        if found:
+            return found
     return []
 
 
-def _panel(config: ArrayConfig, rng: random.Random, side: str, size: int, values: dict[str, int]) -> dict[str, int]:
+def _placed(config: ArrayConfig, rng: random.Random, values: dict[str, int]) -> list[Step]:
+    """A COMPUTE with these fields and places in the accumulator; none where there is no room."""
+    tiles = column_tiles(values["n"], config)
+    acc, bias = _place(rng, 1, config.acc_words, 0, values["m"] * tiles), _place(rng, 1, config.acc_words, 0, tiles)
+    if acc is None or bias is None or min(values.values()) < 0:
+        return []
+    return [Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))]
+
+
+def _short(config: ArrayConfig, rng: random.Random) -> list[Step]:
+    """COMPUTEs one after the other whose tiles have few rows and steps, with the operands across, so that they take few cycles."""
+    steps: list[Step] = []
+    for _ in range(rng.randint(1, 5)):
+        m, n = rng.randint(1, config.rows + 1), rng.randint(1, 4 * config.cols)
+        values = {"m": m, "n": n, "k": rng.choice((1, 1, 2, 4, 5, config.rows - 1)), "k_step": 0}
+        values |= {"addend": rng.choice(list(isa.Addend)), "dataflow": config.available_dataflows[0]}
+        values |= _panel(config, rng, "west", m, values, 0) | _panel(config, rng, "north", n, values, 0)
+        steps += _placed(config, rng, values)
+    return steps
+
+
+def _panel(
+    config: ArrayConfig, rng: random.Random, side: str, size: int, values: dict[str, int], contiguous: int | None = None
+) -> dict[str, int]:
     """Where the panels of all parts lie; the first byte is -1 where strides and steps leave no room."""
-    contiguous = rng.randint(0, 1)
+    contiguous = rng.randint(0, 1) if contiguous is None else contiguous
     k_step = values["k_step"] or values["k"]
     count, k = -(-values["k"] // k_step), min(k_step, values["k"])
     lines, length = (size, k) if contiguous else (k, size)

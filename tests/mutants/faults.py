@@ -48,9 +48,17 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "compute",
         "starts a short tile before the last one is drained",
-        "Mux(length < weight_cycles(config), weight_cycles(config), length)",
+        "Mux(length < least, least, length)",
         "length",
     ),
+    Fault(
+        "compute",
+        "lets a short tile overtake the rows of the one before",
+        "tile_ends.eq(fed & (rows_left == 0))",
+        "tile_ends.eq(fed)",
+    ),
+    Fault("compute", "serves lanes in less time than they need", "~stationary & ~coming.west_k_contiguous &", "~stationary &"),
+    Fault("drain", "moves rows that do not count over the next tile's", "low.w_data.eq(in_array)", "low.w_data.eq(config.rows)"),
     Fault("accumulator", "adds the bias to the first row alone", "Mux(now.first, for_drain, bias)", "for_drain"),
     Fault("buffer", "wraps a beat round its word", "address[:offset_bits], first + 1, first)", "address[:offset_bits], first, first)"),
     Fault("load_walk", "takes the inner loops back to the wrong start", "start.eq(starts[loop])", "start.eq(starts[0])"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from amaranth.hdl import ResetInserter, Signal
 from hwacc import isa
 from hwacc.config import TINY, ArrayConfig
 from hwacc.isa import Status
+from hwacc.rtl.interfaces import ACC_UPDATE_CYCLES
 from hwacc.rtl.weights import weight_cycles
 from tests.rtl.compute_bench import ComputeBench
 from tests.rtl.compute_model import random_job
@@ -96,14 +98,67 @@ def test_what_may_read_a_word_just_written_comes_later(dataflow: int, addend: is
         assert gaps(bench.events.fed) == [2 + weight_cycles(config) * dataflow]
 
 
+def tile_cycles(jobs: Sequence[isa.Descriptor], config: ArrayConfig) -> int:
+    """Cycles of output-stationary tiles whose operands lie across: k, or the rows of the tile before, or 4."""
+    tiles = [(job, first) for job in jobs for _ in range(0, job["n"], config.cols) for first in range(0, job["m"], config.rows)]
+    before = [0, *(min(config.rows, job["m"] - first) for job, first in tiles)]
+    return sum(max(job["k"], rows, ACC_UPDATE_CYCLES) for (job, _), rows in zip(tiles, before))
+
+
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
+@pytest.mark.parametrize("addend", [isa.Addend.NONE, isa.Addend.ACCUMULATE])
+def test_tiles_of_few_rows_and_steps_across_take_what_the_docstring_says(config: ArrayConfig, addend: isa.Addend) -> None:
+    rng, bench = fresh_bench(config)
+    layout = {"west_k_contiguous": 0, "north_k_contiguous": 0, "dataflow": 0}
+    accumulates = addend == isa.Addend.ACCUMULATE  # then on the same panel, so that nothing pauses
+    sizes = [(m, 3 * config.cols if accumulates else rng.randint(1, 3 * config.cols), rng.randint(1, 6)) for m in range(1, config.rows + 3)]
+    rng.shuffle(sizes)
+    jobs = [random_job(rng, config, m=m, n=n, k=k, acc=4, addend=addend, **layout) for m, n, k in sizes]
+    bench.run(jobs)
+    assert gaps(bench.events.fed) == []
+    assert bench.events.array_busy == tile_cycles(jobs, config)
+
+
+@pytest.mark.parametrize(("config", "most"), [(SMALL, 5), (TALL, 10)], ids=["4x4", "8x4"])
+def test_every_two_numbers_of_rows_across_are_exact_back_to_back(config: ArrayConfig, most: int) -> None:
+    for first in range(1, most + 1):
+        rng, bench = fresh_bench(config)
+        layout = {"west_k_contiguous": 0, "north_k_contiguous": 0, "dataflow": 0}
+        numbers = [m for second in range(1, most + 1) for m in (first, second)]
+        bench.run([random_job(rng, config, m=m, n=rng.randint(1, 9), k=rng.choice((1, 1, 2, 3, 5, 9)), **layout) for m in numbers])
+
+
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
+def test_short_tiles_before_and_after_any_others_are_exact(config: ArrayConfig) -> None:
+    for gap in (0, 0, 0, 3, 30):
+        rng, bench = fresh_bench(config)
+        short = {"west_k_contiguous": 0, "north_k_contiguous": 0, "dataflow": config.available_dataflows[0]}
+        some = [random_job(rng, config, most=6, acc=3, addend=rng.randint(0, 1)) for _ in range(8)]
+        some += [random_job(rng, config) for _ in range(4)]
+        low = [random_job(rng, config, m=rng.randint(1, 3), n=rng.randint(1, 9), k=rng.randint(1, 4), **short) for _ in range(24)]
+        jobs = some + low
+        rng.shuffle(jobs)
+        bench.run(jobs, gap=gap)
+
+
+def test_one_tile_across_adds_to_the_same_words_every_four_cycles() -> None:
+    rng, bench = fresh_bench(NARROW_WORDS)
+    layout = {"west_k_contiguous": 0, "north_k_contiguous": 0, "dataflow": 0, "m": 4, "n": 8, "acc": 9}
+    bench.run([random_job(rng, NARROW_WORDS, k=1 + number % 4, addend=isa.Addend.ACCUMULATE, **layout) for number in range(20)])
+    assert bench.events.array_busy == 20 * ACC_UPDATE_CYCLES
+    assert gaps(bench.events.fed) == []
+
+
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])
 @pytest.mark.parametrize(("west", "north"), LAYOUTS)
 def test_output_stationary_tiles_take_a_cycle_for_each_step_of_k_in_every_layout(config: ArrayConfig, west: int, north: int) -> None:
     rng, bench = fresh_bench(config)
     layout = {"west_k_contiguous": west, "north_k_contiguous": north, "dataflow": 0}
     steps = range(1, 4 * max(config.rows, config.cols))
-    bench.run([random_job(rng, config, m=2 * config.rows, n=config.cols + 1, k=k, **layout) for k in steps])
-    assert bench.events.array_busy == 4 * sum(max(k, weight_cycles(config)) for k in steps)
+    jobs = [random_job(rng, config, m=2 * config.rows, n=config.cols + 1, k=k, **layout) for k in steps]
+    bench.run(jobs)
+    lanes = 4 * sum(max(k, weight_cycles(config)) for k in steps)  # each is served once
+    assert bench.events.array_busy == (lanes if west or north else tile_cycles(jobs, config))
 
 
 @pytest.mark.parametrize("config", [SMALL, WIDE, TALL], ids=["4x4", "2x8", "8x4"])

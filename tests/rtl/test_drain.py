@@ -13,7 +13,7 @@ from hwacc import isa
 from hwacc.config import TINY, ArrayConfig
 from hwacc.rtl.array import drain_latency, shift_latency
 from hwacc.rtl.drain import Drain
-from hwacc.rtl.interfaces import ACC_READ_LATENCY
+from hwacc.rtl.interfaces import ACC_READ_LATENCY, ACC_UPDATE_CYCLES
 from tests.rtl.simulate import fresh_random, simulate
 
 WIDE = ArrayConfig(rows=2, cols=8, acc_bytes=4096)
@@ -98,12 +98,12 @@ def writes_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, ...]]:
 
 
 def shifts_of(config: ArrayConfig, tiles: Sequence[Tile]) -> dict[int, int]:
-    """Bit i is high for i cycles from ``shift_latency`` after the swap on."""
+    """Bit i is high for i cycles from ``shift_latency`` after the swap on, less one for each row of the array above the tile's."""
     shifts: dict[int, int] = {}
     for tile in tiles:
-        start = tile.cycle + TO_SWAP + shift_latency(config)
-        for age in range(config.rows - 1):
-            shifts[start + age] = sum(1 << row for row in range(config.rows) if age < row)
+        start, above = tile.cycle + TO_SWAP + shift_latency(config), max(config.rows - tile.rows, 0)
+        for age in range(config.rows - above - 1):
+            shifts[start + age] = sum(1 << row for row in range(config.rows) if age < row - above)
     return shifts
 
 
@@ -129,12 +129,20 @@ def random_tiles(rng: random.Random, config: ArrayConfig, count: int) -> list[Ti
     tiles, cycle = [], rng.randint(0, 3)
     for index in range(count):
         stride, addend = rng.choice((0, 1, 3)), rng.choice(list(isa.Addend))
-        rows = rng.choice((1, config.rows - 1, config.rows, 3 * config.rows + 1))
+        rows = rng.choice((1, 2, rng.randint(1, config.rows), config.rows, 3 * config.rows + 1))
         address = rng.randrange(config.acc_words - (rows - 1) * stride)
         bias = rng.randrange(config.acc_words) if addend == isa.Addend.BIAS else 0
         tiles.append(Tile(cycle, address, stride, rows, int(addend), bias, rng.randint(0, 1), index))
-        cycle += max(config.rows, rows) + rng.choice((0, 0, 0, 1, 2, 11))
+        cycle += max(ACC_UPDATE_CYCLES, rows) + rng.choice((0, 0, 0, 1, 2, 11))
     return tiles
+
+
+@CONFIGS
+def test_as_many_tiles_as_can_be_under_way_are_remembered(config: ArrayConfig) -> None:
+    tiles = [Tile(4 * number, address=number, stride=1, rows=1 + number % min(config.rows, 4), index=number) for number in range(40)]
+    seen = run(config, tiles, written_at(config, tiles[-1]) + 20)
+    assert seen.writes == [write for tile in tiles for write in writes_of(config, tile)]
+    assert seen.shifts == shifts_of(config, tiles)
 
 
 @CONFIGS
