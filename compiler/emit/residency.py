@@ -17,8 +17,9 @@ class Held:
 
     before
         The last one that reads what was there before.
-    filled
-        The step of k up to which the unit is loaded, where it comes in parts.
+    filled, next_line
+        Where the unit comes in parts: the step of k up to which it is loaded, and its first row or column that lacks the steps
+        behind that.
     """
 
     place: int
@@ -26,17 +27,20 @@ class Held:
     reader: int | None = None
     before: int | None = None
     filled: int = 0
+    next_line: int = 0
 
 
 class Residency:
     """Places in a buffer of ``capacity`` words for units of the given ``sizes``, in words.
 
-    If all units fit together, each has its own place and stays; else the buffer is divided into slots for the largest one.
+    If all units fit together, each has its own place and stays: one of ``places``, or they follow one another. Else the buffer is
+    divided into slots for the largest one.
     """
 
-    def __init__(self, sizes: Mapping[Unit, int], capacity: int, first_word: int = 0) -> None:
+    def __init__(self, sizes: Mapping[Unit, int], capacity: int, first_word: int = 0, places: Mapping[Unit, int] | None = None) -> None:
         all_fit, largest = sum(sizes.values()) <= capacity, max(sizes.values())
-        self._own = dict(zip(sizes, accumulate(sizes.values(), initial=first_word))) if all_fit else {}
+        own = dict(zip(sizes, accumulate(sizes.values(), initial=first_word))) if places is None else places
+        self._own = own if all_fit else {}
         self._free = [] if all_fit else [first_word + slot * largest for slot in range(capacity // largest)][::-1]
         self._held: OrderedDict[Unit, Held] = OrderedDict()
 
