@@ -91,8 +91,12 @@ class _Run:
         some_rows = split_range(rows, blocking.last_rows) if is_last else [rows]
         some_columns = split_range(columns, blocking.last_columns) if is_last else [columns]
         *pieces, last = self._pieces(blocking.first_steps if number < blocking.first_panels else blocking.last_steps if is_last else ())
-        for step, part in pieces:
-            self._compute(result, row, column, step, part, (rows, columns))
+        for index, (step, part) in enumerate(pieces):
+            if index == number == 0:
+                for some in product(split_range(rows, blocking.first_rows), split_range(columns, blocking.first_columns)):
+                    self._compute(result, row, column, step, part, some)
+            else:
+                self._compute(result, row, column, step, part, (rows, columns))
         reader = None
         for finished in product(some_rows, some_columns):
             computed = self._compute(result, row, column, *last, finished)
@@ -100,8 +104,14 @@ class _Run:
         result.reader = reader
 
     def _pieces(self, parts: Sequence[int]) -> list[tuple[int, Range]]:
-        """Index of a step, and of its k what a COMPUTE takes: all of it, but of a single step these ``parts``, or of the first."""
-        return [(0, part) for part in split_range(self.blocking.steps[0], parts)] + list(enumerate(self.blocking.steps))[1:]
+        """Index of a step, and of its k what a COMPUTE takes: what is in one of these ``parts`` of all of k, and of the rest all."""
+        whole = (0, self.spec.k)
+        return [
+            (index, (max(step[0], part[0]), min(step[1], part[1])))
+            for part in split_range(whole, parts)
+            for index, step in enumerate(self.blocking.steps)
+            if part[0] < step[1] and step[0] < part[1]
+        ]
 
     def _store(self, result: Held, row: int, column: int, some: Part, computed: int) -> int:
         """Brings a part of a panel, which ``computed`` finished, to memory; returns the number of the STORE."""
