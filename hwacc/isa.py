@@ -249,6 +249,7 @@ COMPUTE = Op(
         Field("k_step", 16, "Steps of k in a part; 0: all at once."),
         Field("west_step", 20, "Bytes from the west panel of one part to that of the next."),
         Field("north_step", 20, "Bytes from the north panel of one part to that of the next."),
+        Field("acc_stride", 16, "Accumulator words from one row of the result to the next; 0: `ceil(n / cols)`."),
     ),
 )
 
@@ -273,6 +274,7 @@ STORE = Op(
         Field("zero_point", 8, "Added after the shift.", signed=True),
         Field("clamp_min", 8, "Smallest output.", signed=True),
         Field("clamp_max", 8, "Largest output.", signed=True),
+        Field("acc_stride", 16, "Accumulator words from one row to the next; 0: `ceil(n / cols)`."),
     ),
 )
 

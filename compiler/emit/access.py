@@ -14,6 +14,9 @@ from hwacc import isa
 
 _FIELDS = {field.name: field for field in isa.LOAD.fields}
 _ADDRESSES = 1 << isa.ADDRESS_BITS
+Cuts = tuple[bool, bool]
+"""Whether runs are cut at their start, and at their end."""
+WHOLE: Cuts = (False, False)
 X_SLOTS, Y_SLOTS = (1, 3), (2, 4)
 """LOAD's loops that move x and y."""
 
@@ -52,6 +55,10 @@ class Access:
     """Runs of ``run`` bytes from (``x``, ``y``) on, repeated by ``loops``, innermost first; outside the picture is ``pad``.
 
     At most four loops. Where the access leaves the picture, two of them move x and two y.
+
+    cuts
+        Where runs are cut out of longer ones, of which other accesses bring the bytes before the start, or behind the end: there
+        each run begins, or ends, at a beat boundary, so that no beat is read twice. Inside the picture only.
     """
 
     picture: Picture
@@ -61,6 +68,7 @@ class Access:
     loops: tuple[Loop, ...] = ()
     local: int = 0
     pad: int = 0
+    cuts: Cuts = WHOLE
 
     @property
     def x_end(self) -> int:
@@ -116,7 +124,7 @@ def _cut_evenly(access: Access) -> Iterator[Access]:
 
 def _with_long_runs(access: Access) -> Access:
     """Makes one run of what is contiguous in memory and in the target, as long as the field allows."""
-    if not (access.inside or access.outside):
+    if not (access.inside or access.outside) or any(access.cuts):
         return access
     for position, loop in enumerate(access.loops):
         if _contiguous(access, loop):
@@ -181,8 +189,9 @@ def _largest(extents: list[int], run: int) -> int:
 
 def _halves(access: Access, index: int) -> tuple[Access, Access]:
     if index < 0:
-        half = access.run // 2
-        return replace(access, run=half), replace(access, run=access.run - half, x=access.x + half, local=access.local + half)
+        half, (at_start, at_end) = access.run // 2, access.cuts
+        second = replace(access, run=access.run - half, x=access.x + half, local=access.local + half, cuts=(False, at_end))
+        return replace(access, run=half, cuts=(at_start, False)), second
     return _parts(access, index, access.loops[index].count // 2)
 
 
@@ -206,6 +215,7 @@ def _encode(access: Access) -> dict[str, int]:
         return fields | _loop_fields([(slot, loop, 0, 0) for slot, loop in enumerate(access.loops, 1)])
     fields["address"] = (picture.base + access.x + access.y * picture.row_bytes) % _ADDRESSES
     if access.inside:
+        fields |= {name: 1 for name, cut in zip(("align_start", "align_end"), access.cuts) if cut}
         return fields | _loop_fields([(slot, loop, access.stride(loop), 0) for slot, loop in enumerate(access.loops, 1)])
     fields |= {"bounded": 1, "x0": min(access.x, 0), "x_limit": _limit(access.x, access.x_end, picture.row_bytes)}
     fields |= {"y0": min(access.y, 0), "y_limit": _limit(access.y, access.y_end, picture.rows)}

@@ -53,6 +53,8 @@ class Blocking:
     rows_inner: bool
     dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY
     first_steps: tuple[int, ...] = ()
+    first_rows: tuple[int, ...] = ()
+    first_columns: tuple[int, ...] = ()
     last_steps: tuple[int, ...] = ()
     last_rows: tuple[int, ...] = ()
     last_columns: tuple[int, ...] = ()

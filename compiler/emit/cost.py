@@ -49,14 +49,15 @@ def load_cycles(fields: Mapping[str, int], config: ArrayConfig) -> int:
     runs = counts[0] * counts[1] * counts[2] * counts[3]
     strides = [fields.get(f"stride{dim}", 0) for dim, count in zip(dims, counts) if count > 1]
     grid = gcd(config.bus_bytes, *strides)
-    return -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes) // config.bus_bytes)
+    aligned = bool(fields.get("align_start", 0))
+    return -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes, aligned) // config.bus_bytes)
 
 
 @lru_cache(maxsize=4096)
-def _beats_times_bus(run: int, offset: int, grid: int, bus: int) -> int:
-    """Mean beats of a run, times ``bus``: starts are at ``offset`` modulo ``grid``, else anywhere."""
+def _beats_times_bus(run: int, offset: int, grid: int, bus: int, aligned: bool = False) -> int:
+    """Mean beats of a run, times ``bus``: starts are at ``offset`` modulo ``grid``, else anywhere; ``aligned``: without the beat cut."""
     starts = range(offset, bus, grid)
-    return sum(-(-(start + run) // bus) for start in starts) * bus // len(starts)
+    return sum(-(-(start + run) // bus) - (aligned and start > 0) for start in starts) * bus // len(starts)
 
 
 UPDATE_CYCLES = 4

@@ -114,7 +114,7 @@ class Estimate:
             return rows * steps
         if spec.is_matrix:
             return self._lines(rows, steps, spec.k)
-        return load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k), self.config)
+        return load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k[1]), self.config)
 
     def _north(self, columns: int, steps: int) -> int:
         """Cycles to load the first north panel."""

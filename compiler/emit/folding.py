@@ -15,7 +15,8 @@ Fields = Mapping[str, int]
 WAITS, SIGNALS = (tuple(field.name for field in isa.HEADER if field.name.startswith(kind)) for kind in ("wait_", "signal_"))
 PLACES = {isa.LOAD.name: ("address", "local"), isa.COMPUTE.name: ("west", "north")}
 """Fields that change from part to part by the same amount."""
-CHANGED = {name: {*places, *WAITS, *SIGNALS, "k", "addend"} for name, places in PLACES.items()}
+ALIGNS = ("align_start", "align_end")
+CHANGED = {name: {*places, *WAITS, *SIGNALS, *ALIGNS, "k", "addend"} for name, places in PLACES.items()}
 
 
 def folded(op: isa.Op, descriptors: Iterable[tuple[Fields, bool]]) -> list[tuple[int, dict[str, int]]]:
@@ -42,14 +43,16 @@ def _continues(op: isa.Op, group: Sequence[Fields], fields: Fields) -> bool:
         or _kept(op, fields) != _kept(op, group[0])
     ):
         return False
-    return _next_load(group[0], fields) if op is isa.LOAD else _next_compute(group[0], group[-1], fields)
+    return _next_load(group, fields) if op is isa.LOAD else _next_compute(group[0], group[-1], fields)
 
 
-def _next_load(first: Fields, fields: Fields) -> bool:
-    """Only the first part waits, each one signals the same; loop 4 is not in use."""
+def _next_load(group: Sequence[Fields], fields: Fields) -> bool:
+    """Only the first part waits, each one signals the same, all are cut alike where they meet; loop 4 is not in use."""
+    first, last = group[0], group[-1]
     signals = [fields.get(name, 0) for name in SIGNALS]
     free = first.get("count4", 1) == 1 and not first.get("bounded", 0)
-    return free and not _any(fields, WAITS) and any(signals) and signals == [first.get(name, 0) for name in SIGNALS]
+    alike = first.get("align_end", 0) == last.get("align_end", 0) == fields.get("align_start", 0)
+    return free and alike and not _any(fields, WAITS) and any(signals) and signals == [first.get(name, 0) for name in SIGNALS]
 
 
 def _next_compute(first: Fields, last: Fields, fields: Fields) -> bool:
@@ -66,7 +69,8 @@ def _whole(op: isa.Op, group: Sequence[Fields]) -> dict[str, int]:
         return dict(first)
     step = _step(op, *group[:2])
     if op is isa.LOAD:
-        return {**first, "count4": len(group), "stride4": step[0], "local_stride4": step[1], "signal_each": 1}
+        cuts = {"align_end": last.get("align_end", 0), "align_between": first.get("align_end", 0)}
+        return {**first, **cuts, "count4": len(group), "stride4": step[0], "local_stride4": step[1], "signal_each": 1}
     signals = {name: last.get(name, 0) for name in SIGNALS}
     k = sum(fields["k"] for fields in group)
     return {**first, **signals, "k": k, "k_step": first["k"], "west_step": step[0], "north_step": step[1]}

@@ -3,8 +3,7 @@
 The west operand of a convolution is k-contiguous: a line is an output pixel, its
 bytes are (kernel_h, kernel_w, channels) as the convolution meets them in the
 NHWC picture, so no im2col copy exists anywhere. A GEMM's operands are held as
-they lie in memory: k-contiguous or across. Lines follow one another without a
-gap, so that a panel of whole lines is one run.
+they lie in memory: k-contiguous or across.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hwacc.compiler.emit.access import Access, Loop, Picture, boxes
+from hwacc.compiler.emit.access import WHOLE, Access, Cuts, Loop, Picture, boxes
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 
@@ -20,26 +19,29 @@ Range = tuple[int, int]
 """First and end."""
 
 
-def west_accesses(spec: ContractionSpec, pixels: Range, steps: Range, part: Range) -> list[Access]:
-    """Output pixels (rows of the product) ``pixels``, and of the steps of k ``steps`` a ``part``, where it is in the whole panel.
+def west_accesses(spec: ContractionSpec, pixels: Range, part: Range, line: int, cuts: Cuts = WHOLE) -> list[Access]:
+    """A ``part`` of k for the output pixels (rows of the product) ``pixels``.
 
-    The panel begins at local byte 0.
+    In the target the lines are ``line`` bytes apart, and the first byte is local byte 0. ``cuts``: at which ends the runs are
+    cut where others go on, see :class:`hwacc.compiler.emit.access.Access`.
     """
-    if spec.input_layout == "km":
-        return [_across(Picture(spec.m, spec.k), pixels, steps, part)]
     if spec.gathers:
-        return [_gathered(Picture(spec.k, spec.m), pixels, steps, part)]
-    line = steps[1] - steps[0]
-    accesses = [_lines(Picture(spec.k, spec.m), pixels, part, line)] if spec.is_matrix else _window_accesses(spec, pixels, part, line)
-    return [replace(access, local=access.local + part[0] - steps[0]) for access in accesses]
+        return [_gathered(Picture(spec.k, spec.m), pixels, part, line)]
+    if spec.is_matrix:
+        return [_matrix(Picture(spec.k, spec.m), Picture(spec.m, spec.k), spec.input_layout == "mk", pixels, part, line, cuts)]
+    return list(_window_accesses(spec, pixels, part, line))
 
 
-def north_accesses(spec: ContractionSpec, columns: Range, steps: Range, part: Range) -> list[Access]:
-    """Output channels ``columns`` of the weights, and ``part`` of ``steps`` likewise."""
-    if spec.weights_layout == "kn":
-        return [_across(Picture(spec.n, spec.k), columns, steps, part)]
-    line, before = steps[1] - steps[0], part[0] - steps[0]
-    return [replace(_lines(Picture(spec.k, spec.n), columns, part, line), local=before)]
+def north_accesses(spec: ContractionSpec, columns: Range, part: Range, line: int, cuts: Cuts = WHOLE) -> list[Access]:
+    """A ``part`` of k for the output channels ``columns`` of the weights, likewise."""
+    return [_matrix(Picture(spec.k, spec.n), Picture(spec.n, spec.k), spec.weights_layout == "nk", columns, part, line, cuts)]
+
+
+def _matrix(by_lane: Picture, by_step: Picture, k_contiguous: bool, lanes: Range, part: Range, line: int, cuts: Cuts) -> Access:
+    """A block of an operand: of ``by_lane``, with a row for each row or column of the product, or of ``by_step``, one for each step."""
+    picture, rows, span = (by_lane, lanes, part) if k_contiguous else (by_step, part, lanes)
+    loop = Loop(rows[1] - rows[0], y=1, local=line)
+    return Access(picture, span[0], rows[0], span[1] - span[0], (loop,), cuts=cuts)
 
 
 def bias_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:
@@ -59,27 +61,14 @@ def _table(spec: ContractionSpec, config: ArrayConfig, columns: Range, element: 
     return Access(Picture(total * element, 1), columns[0] * element, 0, count * element)
 
 
-def _lines(picture: Picture, rows: Range, span: Range, line: int) -> Access:
-    """Bytes ``span`` of ``rows``, ``line`` bytes apart in the target."""
-    loop = Loop(rows[1] - rows[0], y=1, local=line)
-    return Access(picture, span[0], rows[0], span[1] - span[0], (loop,))
-
-
-def _across(picture: Picture, span: Range, steps: Range, part: Range) -> Access:
-    """Of an operand with a row for each step of k: bytes ``span`` of a ``part`` of the panel's ``steps``."""
-    line = span[1] - span[0]
-    return replace(_lines(picture, part, span, line), local=(part[0] - steps[0]) * line)
-
-
-def _gathered(picture: Picture, rows: Range, steps: Range, part: Range) -> Access:
-    """Of an operand with a line for each of ``rows``: a ``part`` of the panel's ``steps``, byte by byte, so that it comes to lie across."""
-    line = rows[1] - rows[0]
-    loops = (Loop(part[1] - part[0], x=1, local=line), Loop(line, y=1, local=1))
-    return Access(picture, part[0], rows[0], 1, loops, local=(part[0] - steps[0]) * line)
+def _gathered(picture: Picture, rows: Range, part: Range, line: int) -> Access:
+    """Of an operand with a line for each of ``rows``: a ``part`` of k, byte by byte, so that it comes to lie across."""
+    loops = (Loop(part[1] - part[0], x=1, local=line), Loop(rows[1] - rows[0], y=1, local=1))
+    return Access(picture, part[0], rows[0], 1, loops)
 
 
 def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: int) -> Iterator[Access]:
-    """A convolution's windows: boxes of output pixels times boxes of kernel positions."""
+    """A convolution's windows: boxes of output pixels times boxes of kernel positions, of which ``steps`` are the flat range."""
     # Neighbouring kernel columns are neighbours in memory, unless dilated: then one more loop takes them one by one.
     apart = spec.dilation[1] > 1 and spec.kernel_w > 1
     kernel = (spec.kernel_h, spec.kernel_w, spec.channels) if apart else (spec.kernel_h, 1, spec.kernel_w * spec.channels)

@@ -1,8 +1,7 @@
-"""What lies where in one on-chip buffer: places for units, the least recently used unit making room."""
+"""What lies where in one on-chip buffer: places for units, the oldest unit making room."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,8 +16,9 @@ class Held:
 
     before
         The last one that reads what was there before.
-    filled
-        The step of k up to which the unit is loaded, where it comes in parts.
+    filled, next_line
+        Where the unit comes in parts: the step of k up to which it is loaded, and its first row or column that lacks the steps
+        behind that.
     """
 
     place: int
@@ -26,19 +26,22 @@ class Held:
     reader: int | None = None
     before: int | None = None
     filled: int = 0
+    next_line: int = 0
 
 
 class Residency:
     """Places in a buffer of ``capacity`` words for units of the given ``sizes``, in words.
 
-    If all units fit together, each has its own place and stays; else the buffer is divided into slots for the largest one.
+    If all units fit together, each has its own place and stays: one of ``places``, or they follow one another. Else a unit takes the
+    place behind the one before, from the beginning again where the buffer ends, and those that were there make room.
     """
 
-    def __init__(self, sizes: Mapping[Unit, int], capacity: int, first_word: int = 0) -> None:
-        all_fit, largest = sum(sizes.values()) <= capacity, max(sizes.values())
-        self._own = dict(zip(sizes, accumulate(sizes.values(), initial=first_word))) if all_fit else {}
-        self._free = [] if all_fit else [first_word + slot * largest for slot in range(capacity // largest)][::-1]
-        self._held: OrderedDict[Unit, Held] = OrderedDict()
+    def __init__(self, sizes: Mapping[Unit, int], capacity: int, first_word: int = 0, places: Mapping[Unit, int] | None = None) -> None:
+        own = dict(zip(sizes, accumulate(sizes.values(), initial=first_word))) if places is None else places
+        self._own = own if sum(sizes.values()) <= capacity else {}
+        self._sizes, self._first, self._end = sizes, first_word, first_word + capacity
+        self._next = first_word
+        self._held: dict[Unit, Held] = {}
 
     @property
     def stays(self) -> bool:
@@ -46,16 +49,14 @@ class Residency:
         return bool(self._own)
 
     def place(self, unit: Unit) -> Held:
-        """Where the unit is or, with ``loaded`` None, where it is to go. It then counts as just used."""
+        """Where the unit is or, with ``loaded`` None, where it is to go."""
         if unit not in self._held:
-            self._held[unit] = self._room(unit)
-        self._held.move_to_end(unit)
+            self._held[unit] = Held(self._own[unit]) if self._own else self._room(self._sizes[unit])
         return self._held[unit]
 
-    def _room(self, unit: Unit) -> Held:
-        if self._own:
-            return Held(self._own[unit])
-        if self._free:
-            return Held(self._free.pop())
-        _, oldest = self._held.popitem(last=False)
-        return Held(oldest.place, before=oldest.before if oldest.reader is None else oldest.reader)
+    def _room(self, size: int) -> Held:
+        place = self._next if self._next + size <= self._end else self._first
+        self._next = place + size
+        gone = [unit for unit, held in self._held.items() if held.place < place + size and place < held.place + self._sizes[unit]]
+        readers = [held.before if held.reader is None else held.reader for held in map(self._held.pop, gone)]
+        return Held(place, before=max((reader for reader in readers if reader is not None), default=None))
