@@ -135,7 +135,6 @@ class _Run:
     def _compute(self, result: Held, row: int, column: int, step: int, part: Range, some: Part) -> int:
         """A ``part`` of a step for ``some`` of a panel: the LOADs of what is not on chip, and a COMPUTE; returns its number."""
         blocking = self.blocking
-        rows, columns = blocking.rows[row], blocking.columns[column]
         west, north = self.west.unit(row, step), self.north.unit(column, step)
         length, brings = part[1] - part[0], min(west.filled, north.filled) < part[1]
         both = max(west.filled, north.filled) < part[1]
@@ -144,7 +143,7 @@ class _Run:
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
         if bias is not None:
-            self._bring(bias, Target.ACCUMULATOR, self.shared.bias, columns)
+            self._bring(bias, Target.ACCUMULATOR, self.shared.bias, blocking.columns[column])
             after.append(bias.loaded)
         values = partial(self._compute_values, (row, column, step), (west, north, result, bias), part, some)
         count = some[0][1] - some[0][0]
