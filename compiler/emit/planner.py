@@ -45,7 +45,19 @@ CANDIDATES = 24
 REFINED = 4
 """Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-MOVES: tuple[Move, ...] = (first_split, first_pieces, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
+MOVES: tuple[Move, ...] = (
+    first_split,
+    first_pieces,
+    more_split,
+    larger_loads,
+    ends,
+    last_split,
+    last_steps,
+    cornered,
+    sizes,
+    ramped,
+    streamed,
+)
 """Tried in turn, from a blocking on that is to be changed as long as that helps."""
 SEEDS: tuple[Move, ...] = (sliced, streamed, tapered)
 """Tried once on the best of each kind: what they give is too far away to be found step by step."""
