@@ -74,6 +74,10 @@ def idle_cycles(dataflow: Dataflow, config: ArrayConfig) -> int:
     return weight_cycles(config) if dataflow is Dataflow.WEIGHT_STATIONARY else 0
 
 
+READ_BACK = 2
+"""Cycles until a COMPUTE may read what the one before it, on another panel, may just have written."""
+
+
 def hides_weights(m: int, config: ArrayConfig) -> bool:
     """Whether so many rows, streaming through a tile, leave time for the weights of the next COMPUTE's first tile behind them."""
     return m > weight_cycles(config)

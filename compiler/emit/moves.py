@@ -59,6 +59,23 @@ def streamed(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
             yield replace(blocking, steps=steps, first_steps=parts, first_panels=panels, west_parts=west, north_parts=north)
 
 
+def sliced(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations with the whole result as one panel, to which slices of k are added as they come: every byte is read once.
+
+    The last slice is longer, so that there is time to store the result piece by piece.
+    """
+    grain, total = step_grain(config), blocking.steps[-1][1]
+    m, n = blocking.rows[-1][1], blocking.columns[-1][1]
+    steps = cuts(total, max(grain, config.operand_bytes // (2 * max(m, n)) // grain * grain))
+    pieces = {"last_columns": _halves(n, config.cols)} if n > m else {"last_rows": _halves(m, config.rows)}
+    whole = replace(blocking, rows=((0, m),), columns=((0, n),), steps=steps, first_panels=1, last_steps=(), corner=False)
+    for size, last, (west, north) in product((1, 2, 4), (2, 3, 4, 6, 8), PARTS_AT_ONCE):
+        count = (total - 1 - grain * last) // (grain * size)
+        if 0 < count <= MOST_STREAMED:
+            first = (grain * size,) * count
+            yield replace(_changed(whole, **pieces), first_steps=first, west_parts=west, north_parts=north)
+
+
 def _numbers(blocking: Blocking, wanted: Iterable[int]) -> list[int]:
     """Those of the numbers ``wanted`` that are not above that of all panels."""
     return [number for number in dict.fromkeys(wanted) if number <= blocking.panel_count]
@@ -87,8 +104,19 @@ def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose last COMPUTE is split along m or n: the last tiles off, into halves and halves of these, tile by tile, or not."""
     for name, ranges, grain in (("last_rows", blocking.rows, config.rows), ("last_columns", blocking.columns, config.cols)):
         total = ranges[-1][1] - ranges[-1][0]
-        splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), (grain,) * (total // grain)) if total > grain else ((),)
+        equal = [(grain * size,) * (total // (grain * size)) for size in (1, 2, 4, 8) if grain * size < total]
+        splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), *equal) if total > grain else ((),)
         yield from (_changed(blocking, **{"last_rows": (), "last_columns": (), name: split}) for split in splits)
+
+
+def first_pieces(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose first COMPUTE, if it is a part of a panel along k, is split along m or n: into ever longer pieces, or equal ones."""
+    if blocking.first_steps or len(blocking.steps) > 1:
+        for name, ranges, grain in (("first_rows", blocking.rows, config.rows), ("first_columns", blocking.columns, config.cols)):
+            total = ranges[0][1] - ranges[0][0]
+            if total > grain:
+                equal = [(grain * size,) * (total // (grain * size)) for size in (1, 2, 4, 8) if grain * size < total]
+                yield from (_changed(blocking, **{name: split}) for split in ((), _ramp(total, grain), *equal))
 
 
 def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:

@@ -67,6 +67,7 @@ class _Run:
         self.idle = cost.idle_cycles(blocking.dataflow, shared.config)
         self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
         self.computed: tuple[Any, ...] = (0, 0)
+        self.fed: tuple[int, object] = (0, None)  # rows that the last COMPUTE streams, and of which panel
         self._divide_buffers()
         last = blocking.panel_count - 1
         for number, (row, column) in enumerate(blocking.panels()):
@@ -146,14 +147,18 @@ class _Run:
             self._bring(bias, Target.ACCUMULATOR, self.shared.bias, blocking.columns[column])
             after.append(bias.loaded)
         values = partial(self._compute_values, (row, column, step), (west, north, result, bias), part, some)
-        count = some[0][1] - some[0][0]
-        cycles = self.shared.compute_cycles(count, some[1][1] - some[1][0], length, blocking.dataflow)
-        cycles += 0 if cost.hides_weights(count, self.config) else self.idle
+        rows, columns = (end - first for first, end in some)
+        reads = part[0] > 0 or bias is not None
+        gap = self.idle if not cost.hides_weights(self.fed[0], self.config) else 0
+        if reads and self.fed[1] != (row, column, some):
+            gap = self.idle or cost.READ_BACK
+        cycles = gap + self.shared.compute_cycles(rows, columns, length, blocking.dataflow)
+        self.fed = rows, (row, column, some)
         # A unit that is to make room is released by the COMPUTE that reads it last, so the descriptor ends there.
         units = (None if self.west.stays else step, None if self.north.stays else step)
         kind, loads = (row, column, some, brings, units), self.schedule.loads
         joins = part[0] > 0 and self.computed[:-2] == kind and self.computed[-2] >= length and loads <= self.computed[-1] + LOADS_AHEAD
-        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=self.idle, after=after, joins=joins)
+        number = self.schedule.add(isa.COMPUTE, values, cycles=cycles, idle=max(self.idle - gap, 0), after=after, joins=joins)
         self.computed = *kind, length, self.computed[-1] if joins else loads
         west.reader = north.reader = number
         return number
@@ -170,7 +175,8 @@ class _Run:
         end = min(steps[1], part[0] + parts * (part[1] - part[0])) if (first, some[1]) == lines else part[1]
         span = max(part[0], held.filled), end
         loads, place = operand.loads(held, *unit, (first, some[1]), span)
-        self._load(held, operand.source.target, loads, place, (*unit, first, some[1], span[1] - span[0]))
+        where = () if operand.stays else unit
+        self._load(held, operand.source.target, loads, place, (*where, some[1] - first, span[1] - span[0]))
         held.next_line = some[1]
         if some[1] == lines[1]:
             held.filled, held.next_line = span[1], lines[0]

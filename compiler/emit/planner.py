@@ -20,6 +20,7 @@ from hwacc.compiler.emit.layouts import laid_out
 from hwacc.compiler.emit.moves import (
     cornered,
     ends,
+    first_pieces,
     first_split,
     larger_loads,
     last_split,
@@ -27,6 +28,7 @@ from hwacc.compiler.emit.moves import (
     more_split,
     ramped,
     sizes,
+    sliced,
     streamed,
     tapered,
 )
@@ -43,9 +45,21 @@ CANDIDATES = 24
 REFINED = 4
 """Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
-MOVES: tuple[Move, ...] = (first_split, more_split, larger_loads, ends, last_split, last_steps, cornered, sizes, ramped, streamed)
+MOVES: tuple[Move, ...] = (
+    first_split,
+    first_pieces,
+    more_split,
+    larger_loads,
+    ends,
+    last_split,
+    last_steps,
+    cornered,
+    sizes,
+    ramped,
+    streamed,
+)
 """Tried in turn, from a blocking on that is to be changed as long as that helps."""
-SEEDS: tuple[Move, ...] = (streamed, tapered)
+SEEDS: tuple[Move, ...] = (sliced, streamed, tapered)
 """Tried once on the best of each kind: what they give is too far away to be found step by step."""
 OPERATIONS_LIMIT = 40_000
 """Operations built in the search, twice, so that huge products do not take minutes."""

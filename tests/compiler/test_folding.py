@@ -54,6 +54,21 @@ def test_loads_that_signal_each_are_one() -> None:
     assert expanded(isa.LOAD, LOADS) == given(isa.LOAD, LOADS)
 
 
+def test_slices_that_are_cut_alike_where_they_meet_are_one_load() -> None:
+    cuts = [{"align_end": 1}, *[{"align_start": 1, "align_end": 1}] * 3, {"align_start": 1}]
+    loads = [{**fields, "run": 16, **cut} for fields, cut in zip(LOADS, cuts)]
+    ((count, fields),) = folded(isa.LOAD, joining(loads))
+    assert (count, fields.get("align_start", 0), fields["align_end"], fields["align_between"]) == (5, 0, 0, 1)
+    assert [{**part, "align_between": 0} for part in expanded(isa.LOAD, loads)] == given(isa.LOAD, loads)
+
+
+@pytest.mark.parametrize("cuts", [[{}, {"align_start": 1}], [{"align_end": 1}, {}], [{"align_end": 1}, {"align_start": 1}, {}]])
+def test_slices_that_are_cut_in_different_ways_are_loads_of_their_own(cuts: list[dict[str, int]]) -> None:
+    loads = [{**fields, "run": 16, **cut} for fields, cut in zip(LOADS, cuts)]
+    assert sizes(isa.LOAD, loads)[-1] == 1
+    assert [{**part, "align_between": 0} for part in expanded(isa.LOAD, loads)] == given(isa.LOAD, loads)
+
+
 def test_computes_along_k_are_one_and_the_last_may_be_shorter() -> None:
     computes = [*COMPUTES, compute(128, 64, k=9, signal_store=1)]
     ((count, fields),) = folded(isa.COMPUTE, joining(computes))

@@ -28,9 +28,8 @@ def test_every_change_covers_the_product_with_whole_tiles_between_its_ends(move:
             assert ranges[0][0] == 0 and ranges[-1][1] == total
             assert all(end == first for (_, end), (first, _) in pairwise(ranges))
             assert all(end % 16 == 0 or (first == 0 and end in (4, 8)) for first, end in ranges[:-1])
-        assert all(
-            size > 0 and size % 16 == 0 for size in (*changed.first_steps, *changed.last_steps, *changed.last_rows, *changed.last_columns)
-        )
+        pieces = changed.first_rows, changed.first_columns, changed.last_rows, changed.last_columns
+        assert all(size > 0 and size % 16 == 0 for sizes in (changed.first_steps, changed.last_steps, *pieces) for size in sizes)
         panels = list(changed.panels())
         assert sorted(panels) == [(row, column) for row in range(len(changed.rows)) for column in range(len(changed.columns))]
 

@@ -62,10 +62,19 @@ def test_units_that_fit_together_have_places_of_their_own() -> None:
     assert [residency.place(unit).place for unit in ((1, 0), (0, 0), (0, 1), (1, 0))] == [107, 100, 105, 107]
 
 
-def test_the_least_recently_used_unit_makes_room_and_names_its_last_reader() -> None:
-    residency = Residency({(i, 0): 4 for i in range(4)}, 11)
-    first, second = residency.place((0, 0)), residency.place((1, 0))
-    first.loaded, first.reader, second.loaded, second.reader = 1, 2, 3, 4
-    assert residency.place((0, 0)) is first
-    assert residency.place((2, 0)) == Held(second.place, loaded=None, before=4)
-    assert {first.place, second.place} == {0, 4}
+def test_units_follow_one_another_around_the_buffer_and_name_the_last_reader_of_what_made_room() -> None:
+    residency = Residency({(0, 0): 4, (1, 0): 3, (2, 0): 4, (3, 0): 6}, 11, first_word=100)
+    held = [residency.place((i, 0)) for i in range(3)]
+    assert [unit.place for unit in held] == [100, 104, 107] and not residency.stays
+    for number, unit in enumerate(held):
+        unit.loaded, unit.reader = number, 10 + number
+    assert residency.place((1, 0)) is held[1]
+    assert residency.place((3, 0)) == Held(100, before=11)  # in place of two of them
+    assert residency.place((0, 0)) == Held(106, before=12)
+
+
+def test_a_unit_that_nobody_read_hands_on_who_read_the_place_before() -> None:
+    residency = Residency({(i, 0): 4 for i in range(4)}, 4)
+    residency.place((0, 0)).reader = 7
+    residency.place((1, 0))
+    assert residency.place((2, 0)).before == 7
