@@ -121,7 +121,7 @@ def held_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, int]]:
     """Cycles in which rows are held, and the last word of them."""
     rows = min(tile.rows, config.rows)
     last = tile.address + (tile.rows - rows + config.rows - 1) * tile.stride
-    return [(told_at(config, tile) - 1 + row, last % 2**16) for row in range(rows)] if tile.signal else []
+    return [(told_at(config, tile) - 1 + row, last) for row in range(rows)] if tile.signal else []
 
 
 def random_tiles(rng: random.Random, config: ArrayConfig, count: int) -> list[Tile]:

@@ -27,12 +27,12 @@ CONFIGS = [TINY, ArrayConfig(rows=4, cols=16, acc_bytes=16 * 1024, channels=128,
 
 
 def reads_of(config: ArrayConfig, job: isa.Descriptor) -> list[Read]:
-    """What ``job`` reads: rows follow each other in the accumulator, each begins the parameters anew."""
+    """What ``job`` reads: rows are a stride apart in the accumulator, each begins the parameters anew."""
     rows = job["count1"] * job["count2"] * job["count3"]
     sizes = [min(config.cols, job["n"] - column) for column in range(0, job["n"], config.cols)]
-    row_words = list(enumerate(sizes))
-    words = itertools.count(job["acc"])
-    return [(next(words), job["parameters"] + tile, columns) for _ in range(rows) for tile, columns in row_words]
+    stride = job["acc_stride"] or len(sizes)
+    starts = range(job["acc"], job["acc"] + rows * stride, stride)
+    return [(start + tile, job["parameters"] + tile, columns) for start in starts for tile, columns in enumerate(sizes)]
 
 
 def inside(config: ArrayConfig, job: isa.Descriptor) -> list[Read]:
@@ -50,10 +50,11 @@ def random_job(config: ArrayConfig, rng: random.Random) -> isa.Descriptor:
     n = rng.choice((1, config.cols - 1, config.cols, config.cols + 1, 2 * config.cols, rng.randint(1, 5 * config.cols)))
     tiles = -(-n // config.cols)
     counts = {f"count{dim}": rng.choice((1, 1, 2, 3)) for dim in range(1, isa.STORE_DIMS + 1)}
-    words = tiles * counts["count1"] * counts["count2"] * counts["count3"]
+    stride, rows = rng.choice((0, 0, 1, tiles, tiles + rng.randint(1, 4))), counts["count1"] * counts["count2"] * counts["count3"]
+    words = (rows - 1) * (stride or tiles) + tiles
     drawn = {field.name: rng.randint(field.low, field.high) for field in isa.STORE.fields if field.name in (*FORMAT, *ROUNDING)}
     first = {"acc": rng.randint(0, config.acc_words - words), "parameters": rng.randint(0, config.parameter_words - tiles)}
-    return describe(n=n, signal_compute=rng.randint(0, 1), **counts, **drawn, **first)
+    return describe(n=n, acc_stride=stride, signal_compute=rng.randint(0, 1), **counts, **drawn, **first)
 
 
 class Bench:
