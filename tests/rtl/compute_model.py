@@ -84,7 +84,7 @@ def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed:
     for side, lines in (("west", "m"), ("north", "n")):
         values |= _place(rng, config, side, values[lines], values["k"], values[f"{side}_k_contiguous"])
     tiles = -(-values["n"] // config.cols)
-    widest = (config.acc_words - 1 - tiles) // max(1, values["m"] - 1)
+    widest = (config.acc_words - 2 * tiles) // max(1, values["m"] - 1)
     strides = [0, 0, *(stride for stride in (tiles, tiles + 1, tiles + rng.randint(1, 5)) if stride <= widest)]
     values["acc_stride"] = 0 if "acc" in fixed else rng.choice(strides)
     values |= fixed

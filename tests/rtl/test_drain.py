@@ -167,6 +167,14 @@ def test_rows_outside_the_accumulator_are_faults_and_are_not_written() -> None:
     assert seen.faults == [(start + i, isa.Status.BAD_LOCAL_ADDRESS, 41) for i in (2, 3)]
 
 
+def test_the_last_held_word_of_rows_far_apart_is_not_cut_short() -> None:
+    config = ArrayConfig(rows=64, cols=2, bus_bytes=8, acc_bytes=2**19)
+    tile = Tile(cycle=0, address=7, stride=1100, rows=2, signal=1)
+    seen = run(config, [tile], 200)
+    assert 7 + 63 * 1100 > 2**16
+    assert seen.held == held_of(config, tile)
+
+
 def test_rows_that_do_not_count_may_lie_outside() -> None:
     config = TINY
     seen = run(config, [Tile(cycle=0, address=config.acc_words - 1, stride=1, rows=1)], 40)
