@@ -132,16 +132,10 @@ def test_what_may_read_a_word_just_written_comes_later(dataflow: int, addend: is
 def test_columns_are_added_to_those_of_the_same_panel_without_a_gap(dataflow: int) -> None:
     for config in (SMALL, WIDE):
         rng, bench = fresh_bench(config)
-        layout = {
-            "west_k_contiguous": dataflow,
-            "north_k_contiguous": 0,
-            "dataflow": dataflow,
-            "m": 9,
-            "acc": 5,
-            "acc_stride": 2,
-            "addend": 1,
-        }
-        bench.run([random_job(rng, config, n=n, k=2, **layout) for n in (1, 2 * config.cols, 1, 1, config.cols, 2 * config.cols)])
+        layout = {"west_k_contiguous": dataflow, "north_k_contiguous": 0, "dataflow": dataflow, "k": 2}
+        panel = {"m": 20, "acc": 5, "acc_stride": 2, "addend": isa.Addend.ACCUMULATE}
+        numbers = (1, 2 * config.cols, 1, 1, config.cols, 2 * config.cols)
+        bench.run([random_job(rng, config, n=n, **panel, **layout) for n in numbers])
         assert gaps(bench.events.fed) == []
 
 
