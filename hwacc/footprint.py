@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ def touched(descriptor: isa.Descriptor, access: Access, config: ArrayConfig) -> 
 
     ``descriptor`` is plain: it has no parts.
     """
+    if _is_result(descriptor, access):
+        return _result_bytes(descriptor, config)
     if descriptor.op is isa.COMPUTE:
         return _panel_bytes(descriptor, access)
     if descriptor.op is isa.STORE:
@@ -81,6 +83,9 @@ def comb(descriptor: isa.Descriptor, access: Access, config: ArrayConfig) -> tup
     ``descriptor`` is plain. Returns first, pitch, length; a pitch of 0 means a single tooth.
     """
     d = descriptor
+    if _is_result(d, access):
+        pitch = row_stride(d, config) if _rows(d) > 1 else 0
+        return access.low, pitch * config.acc_word_bytes, column_tiles(d["n"], config) * config.acc_word_bytes
     if d.op is isa.COMPUTE and access.space in (isa.Target.WEST, isa.Target.NORTH):
         side, size = ("west", d["m"]) if access.space == isa.Target.WEST else ("north", d["n"])
         lines, length = _lines(d, side, size)
@@ -112,6 +117,17 @@ def extent(counts: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
 def column_tiles(n: int, config: ArrayConfig) -> int:
     """Accumulator words of a row of ``n`` columns."""
     return -(-n // config.cols)
+
+
+def row_stride(descriptor: isa.Descriptor, config: ArrayConfig) -> int:
+    """Accumulator words from one row of a COMPUTE's result, or of what a STORE reads, to the next."""
+    return descriptor["acc_stride"] or column_tiles(descriptor["n"], config)
+
+
+def result_words(descriptor: isa.Descriptor, config: ArrayConfig) -> NDArray[np.int64]:
+    """The accumulator words of these rows, [rows, column tiles]."""
+    first = descriptor["acc"] + np.arange(_rows(descriptor), dtype=np.int64) * row_stride(descriptor, config)
+    return first[:, None] + np.arange(column_tiles(descriptor["n"], config), dtype=np.int64)
 
 
 def signed_address(descriptor: isa.Descriptor) -> int:
@@ -200,7 +216,7 @@ def _row_extent(d: isa.Descriptor) -> tuple[int, int] | None:
 def _compute(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:
     tiles, word = column_tiles(d["n"], config), config.acc_word_bytes
     found = [_panel(d, "west", d["m"], isa.Target.WEST), _panel(d, "north", d["n"], isa.Target.NORTH)]
-    found.append(Access(isa.Target.ACCUMULATOR, d["acc"] * word, (d["acc"] + d["m"] * tiles) * word, True, Moment.DONE))
+    found.append(Access(isa.Target.ACCUMULATOR, *_result(d, config), True, Moment.DONE))
     if d["addend"] == isa.Addend.BIAS:
         found.append(Access(isa.Target.ACCUMULATOR, d["bias"] * word, (d["bias"] + tiles) * word, False, Moment.DONE))
     return found
@@ -211,23 +227,36 @@ def _panel(d: isa.Descriptor, side: str, size: int, space: int) -> Access:
     return Access(space, d[side], d[side] + (lines - 1) * d[f"{side}_stride"] + length, False, Moment.READ)
 
 
+def _rows(d: isa.Descriptor) -> int:
+    """Rows of a COMPUTE's result, or of what a STORE reads."""
+    return d["m"] if d.op is isa.COMPUTE else prod(loops(d, "count"))
+
+
+def _result(d: isa.Descriptor, config: ArrayConfig) -> tuple[int, int]:
+    """First byte of these rows in the accumulator, and the one after the last."""
+    words = (_rows(d) - 1) * row_stride(d, config) + column_tiles(d["n"], config)
+    return d["acc"] * config.acc_word_bytes, (d["acc"] + words) * config.acc_word_bytes
+
+
+def _is_result(d: isa.Descriptor, access: Access) -> bool:
+    """Whether an access is that to these rows: LOAD has none, and COMPUTE reads its bias elsewhere."""
+    return access.space == isa.Target.ACCUMULATOR and (d.op is isa.STORE or (d.op is isa.COMPUTE and access.writes))
+
+
 def _lines(d: isa.Descriptor, side: str, size: int) -> tuple[int, int]:
     """Lines of a panel, and bytes of a line."""
     return (size, d["k"]) if d[f"{side}_k_contiguous"] else (d["k"], size)
 
 
 def _store(d: isa.Descriptor, config: ArrayConfig) -> list[Access]:
-    tiles, word = column_tiles(d["n"], config), config.acc_word_bytes
-    counts = loops(d, "count")
-    rows = counts[0] * counts[1] * counts[2]
-    low, high = extent(counts, loops(d, "stride"))
+    low, high = extent(loops(d, "count"), loops(d, "stride"))
     address = signed_address(d)
     found = [
-        Access(isa.Target.ACCUMULATOR, d["acc"] * word, (d["acc"] + rows * tiles) * word, False, Moment.READ),
+        Access(isa.Target.ACCUMULATOR, *_result(d, config), False, Moment.READ),
         Access(MEMORY, address + low, address + high + _row_bytes(d), True, Moment.DONE),
     ]
     if d["output"] == isa.Output.INT8 and d["per_channel"]:
-        size = config.cols * PARAMETER_BYTES
+        tiles, size = column_tiles(d["n"], config), config.cols * PARAMETER_BYTES
         found.append(Access(isa.Target.PARAMETERS, d["parameters"] * size, (d["parameters"] + tiles) * size, False, Moment.READ))
     return found
 
@@ -250,7 +279,7 @@ def _listed(starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
 
 def _panel_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
     if access.space == isa.Target.ACCUMULATOR:
-        return None
+        return None  # the bias
     side, size = ("west", d["m"]) if access.space == isa.Target.WEST else ("north", d["n"])
     lines, length = _lines(d, side, size)
     if lines > MOST_RUNS or lines * length > MOST_BYTES:
@@ -258,12 +287,17 @@ def _panel_bytes(d: isa.Descriptor, access: Access) -> NDArray[np.int64] | None:
     return _listed(access.low + _offsets([lines], [d[f"{side}_stride"]]), length)
 
 
-def _rows_bytes(d: isa.Descriptor) -> NDArray[np.int64] | None:
-    counts = loops(d, "count")
-    rows = counts[0] * counts[1] * counts[2]
-    if rows > MOST_RUNS or rows * _row_bytes(d) > MOST_BYTES:
+def _result_bytes(d: isa.Descriptor, config: ArrayConfig) -> NDArray[np.int64] | None:
+    rows, tiles, word = _rows(d), column_tiles(d["n"], config), config.acc_word_bytes
+    if rows == 1 or row_stride(d, config) <= tiles or rows > MOST_RUNS or rows * tiles * word > MOST_BYTES:
         return None
-    return _listed(signed_address(d) + _offsets(counts, loops(d, "stride")), _row_bytes(d))
+    return _listed(result_words(d, config)[:, 0] * word, tiles * word)
+
+
+def _rows_bytes(d: isa.Descriptor) -> NDArray[np.int64] | None:
+    if _rows(d) > MOST_RUNS or _rows(d) * _row_bytes(d) > MOST_BYTES:
+        return None
+    return _listed(signed_address(d) + _offsets(loops(d, "count"), loops(d, "stride")), _row_bytes(d))
 
 
 def _runs_bytes(d: isa.Descriptor, access: Access, config: ArrayConfig) -> NDArray[np.int64] | None:

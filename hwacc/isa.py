@@ -215,9 +215,10 @@ COMPUTE = Op(
     0x02,
     Engine.COMPUTE,
     "Multiplies a west panel of m × k by a north panel of k × n, both int8, into m × n of int32 in the accumulator. Row r, column "
-    "tile t of the result is accumulator word `acc + r * ceil(n / cols) + t`; what columns beyond n hold is not specified. An operand is "
-    "held either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of "
-    "k); lines need no alignment. With a `k_step` of s the reduction is done in `ceil(k / s)` parts, as if so many COMPUTEs followed one "
+    "tile t of the result is accumulator word `acc + r * acc_stride + t`, with `ceil(n / cols)` for an `acc_stride` of 0; a larger one "
+    "leaves words between the rows alone, a smaller one is a bad field. What columns beyond n hold is not specified. An operand is held "
+    "either with k contiguous (a line for each row of the west or column of the north panel) or across (a line for each step of k); lines "
+    "need no alignment. With a `k_step` of s the reduction is done in `ceil(k / s)` parts, as if so many COMPUTEs followed one "
     "another: part i has `k = min(s, k - i * s)`, its panels begin at `west + i * west_step` and `north + i * north_step`, modulo 2²⁰, "
     "and from the second on it adds to what the accumulator holds. Every part takes a token of LOAD if the descriptor waits for LOAD; "
     "other tokens are taken by the first part, and the last one signals. Tokens to LOAD are pushed when the operands have been read, "
@@ -249,7 +250,7 @@ COMPUTE = Op(
         Field("k_step", 16, "Steps of k in a part; 0: all at once."),
         Field("west_step", 20, "Bytes from the west panel of one part to that of the next."),
         Field("north_step", 20, "Bytes from the north panel of one part to that of the next."),
-        Field("acc_stride", 16, "Accumulator words from one row of the result to the next; 0: `ceil(n / cols)`."),
+        Field("acc_stride", 16, "Accumulator words from one row of the result to the next, at least `ceil(n / cols)`; 0: as many."),
     ),
 )
 
@@ -258,8 +259,9 @@ STORE = Op(
     0x03,
     Engine.STORE,
     "Writes rows of the accumulator to memory, as int32 or requantised to int8 as TOSA RESCALE defines it. Three nested loops give the "
-    "address of each row; row r is read from accumulator word `acc + r * ceil(n / cols)`. Tokens to COMPUTE are pushed when the "
-    "accumulator has been read, tokens to LOAD when the memory has confirmed the last write.",
+    "address of each row; row r is read from accumulator word `acc + r * acc_stride` on, with `ceil(n / cols)` for an "
+    "`acc_stride` of 0; a smaller one reads words more than once. Tokens to COMPUTE are pushed when the accumulator has been read, "
+    "tokens to LOAD when the memory has confirmed the last write.",
     (
         Field("address", ADDRESS_BITS, "Memory address of the first row."),
         Field("n", 16, "Elements of a row; at least 1."),

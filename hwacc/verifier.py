@@ -15,7 +15,7 @@ import numpy as np
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.errors import StreamError
-from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, loops
+from hwacc.footprint import MEMORY, Access, accesses, apart, column_tiles, comb, extent, loops, result_words
 from hwacc.ordering import SPACE_NAMES, Part, check_order, refusal
 from hwacc.parts import part_count, parts
 from hwacc.stream import Stream
@@ -53,9 +53,14 @@ def _accesses(stream: Stream, index: int, part: isa.Descriptor, config: ArrayCon
         problem = _memory_problem(stream, index, access) if access.space == MEMORY else _local_problem(access, config)
         if problem is not None:
             refuse(stream, index, problem)
-    if part.op is isa.COMPUTE and any(found[-1].meets(access) for access in found[:-1]):
+    if part.op is isa.COMPUTE and any(_meet(part, found[-1], access, config) for access in found[:-1]):
         refuse(stream, index, "its bias lies in its result, which overwrites it")
     return found
+
+
+def _meet(part: isa.Descriptor, one: Access, other: Access, config: ArrayConfig) -> bool:
+    """Whether a ``part`` writes bytes in one place that it touches in another."""
+    return one.meets(other) and not apart(comb(part, one, config), comb(part, other, config))
 
 
 def _field_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
@@ -94,6 +99,9 @@ def _compute_problem(d: isa.Descriptor, config: ArrayConfig) -> str | None:
         return f"addend must be from 0 to {max(isa.Addend)}, not {d['addend']}"
     if d["dataflow"] not in config.available_dataflows:
         return f"its dataflow is {isa.Dataflow(d['dataflow']).words}, and this array was built for {config.dataflows} only"
+    tiles = column_tiles(d["n"], config)
+    if 0 < d["acc_stride"] < tiles:
+        return f"acc_stride must be 0 or at least {tiles}, the words of a row, not {d['acc_stride']}"
     return None
 
 
@@ -139,10 +147,11 @@ def _check_reductions(stream: Stream, config: ArrayConfig) -> None:
     length = np.zeros(config.acc_words, np.int64)
     for index, d in enumerate(stream.descriptors):
         if d.op is isa.COMPUTE:
-            words = length[d["acc"] : d["acc"] + d["m"] * column_tiles(d["n"], config)]
-            words[:] = words + d["k"] if d["addend"] == isa.Addend.ACCUMULATE else d["k"]
-            if words.max() > config.max_k:
-                refuse(stream, index, f"it adds up to {words.max()} products, {config.max_k} of which fit in 32 bits")
+            words = result_words(d, config)
+            length[words] = length[words] + d["k"] if d["addend"] == isa.Addend.ACCUMULATE else d["k"]
+            most = length[words].max()
+            if most > config.max_k:
+                refuse(stream, index, f"it adds up to {most} products, {config.max_k} of which fit in 32 bits")
         elif d.op is isa.LOAD and d["target"] == isa.Target.ACCUMULATOR:
             for access in accesses(d, config):
                 if access.writes:

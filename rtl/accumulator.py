@@ -11,10 +11,13 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY, acc_read_port, local_write_port
 
+LAST_BITS = 24
+"""A row that does not count may lie outside the accumulator: up to 63 strides of 16 bits behind another."""
+
 
 def drain_layout() -> data.StructLayout:
     """What to do with a drained row: see :class:`Accumulator`."""
-    return data.StructLayout({"write": 1, "first": 1, "held": 1, "addend": isa.Addend, "address": 16, "last": 16, "bias": 16})
+    return data.StructLayout({"write": 1, "first": 1, "held": 1, "addend": isa.Addend, "address": 16, "last": LAST_BITS, "bias": 16})
 
 
 class Accumulator(wiring.Component):

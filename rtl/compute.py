@@ -11,7 +11,7 @@ from hwacc.config import ArrayConfig
 from hwacc.rtl.accumulator import drain_layout
 from hwacc.rtl.array import SystolicArray
 from hwacc.rtl.dataflow import has_both, stationary_flag
-from hwacc.rtl.decode import work_layout
+from hwacc.rtl.decode import column_tiles, work_layout
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.drain import Drain, tile_layout
 from hwacc.rtl.feeder import Feeder
@@ -100,25 +100,35 @@ class ComputeEngine(wiring.Component):
         outside_west = self._feed(m, "west", config.rows, west, array.west)
         outside_north = self._feed(m, "north", config.cols, north, array.north, weights, stationary)
 
+        offered = self.work.payload
+        coming_stride = Signal(16, reset_less=True)  # words from one row of its result to the next
+        rows_overlap = Signal(reset_less=True)  # of its result
         m.d.comb += self.work.ready.eq(~waiting & ~self.abort)
         with m.If(self.work.ready):
-            m.d.sync += [coming.eq(self.work.payload), waiting.eq(self.work.valid)]
+            packed = offered.acc_stride == 0
+            m.d.sync += [
+                coming.eq(offered),
+                waiting.eq(self.work.valid),
+                coming_stride.eq(Mux(packed, column_tiles(offered.n, config), offered.acc_stride)),
+                rows_overlap.eq(~packed & (offered.n > (offered.acc_stride << ceil_log2(config.cols)))),
+            ]
         with m.Elif(begin | self.abort):
             m.d.sync += waiting.eq(0)
 
         # What the coming descriptor comes to.
-        column_tiles = Signal(16, reset_less=True)
+        row_stride = Signal(16, reset_less=True)
         period = Signal(16, reset_less=True)  # the least that a tile takes
         rows_left = Signal(range(config.rows))  # of the tile before: cycles of this tile until all of them have left
         settled = Signal()  # a cycle has passed since the last step
-        coming_columns = (coming.n + config.cols - 1) >> ceil_log2(config.cols)
         length = Mux(stationary, coming.m, coming.k)  # what streams
         across = ~stationary & ~coming.west_k_contiguous & ~coming.north_k_contiguous
         least = Mux(across, ACC_UPDATE_CYCLES, weight_cycles(config))
         missing = Const(0) if has_both(config) else coming.dataflow != stationary
-        bad_field = (coming.m == 0) | (coming.n == 0) | (coming.k == 0) | (coming.addend > isa.Addend.BIAS) | missing
-        # On the same panel a word comes again after a whole tile, long enough for it to be read back.
-        same_panel = (coming.acc == work.acc) & (coming_columns == column_tiles)
+        empty = (coming.m == 0) | (coming.n == 0) | (coming.k == 0)
+        bad_field = empty | (coming.addend > isa.Addend.BIAS) | missing | rows_overlap
+        # On the same panel a word comes again after a whole tile, long enough for it to be read back. That holds for any number of
+        # columns: a word belongs to the same row and column tile of both.
+        same_panel = (coming.acc == work.acc) & (coming_stride == row_stride)
         reads_back = (coming.addend != isa.Addend.NONE) & ~((coming.addend == isa.Addend.ACCUMULATE) & same_panel)
         follows = waiting & (coming.dataflow == stationary) & ~bad_field & ~reads_back
 
@@ -209,7 +219,7 @@ class ComputeEngine(wiring.Component):
             m.d.comb += [start.eq(1), west.rewind.eq(1), north.rewind.eq(1)]
             m.d.sync += [
                 work.eq(coming),
-                column_tiles.eq(coming_columns),
+                row_stride.eq(coming_stride),
                 period.eq(Mux(length < least, least, length)),
                 inner_left.eq(Mux(stationary, coming.k, coming.m)),
                 first_inner.eq(1),
@@ -221,7 +231,7 @@ class ComputeEngine(wiring.Component):
         with m.Elif(next_inner):
             m.d.sync += [inner_left.eq(inner_left - config.rows), first_inner.eq(0)]
             with m.If(~stationary):
-                m.d.sync += tile_acc.eq(tile_acc + (column_tiles << ceil_log2(config.rows)))
+                m.d.sync += tile_acc.eq(tile_acc + (row_stride << ceil_log2(config.rows)))
         with m.Elif(next_column):
             m.d.comb += west.rewind.eq(1)
             m.d.sync += [
@@ -238,7 +248,7 @@ class ComputeEngine(wiring.Component):
         # A tile's rows leave after its end, or, where the weights stay, from its beginning on.
         m.d.comb += [
             tile.address.eq(tile_acc),
-            tile.stride.eq(column_tiles),
+            tile.stride.eq(row_stride),
             tile.rows.eq(Mux(stationary, work.m, Mux(last_inner, inner_left, config.rows))),
             tile.addend.eq(Mux(stationary & ~first_inner, isa.Addend.ACCUMULATE, work.addend)),
             tile.bias.eq(work.bias + column),

@@ -2,8 +2,10 @@
 
 from amaranth.hdl import Shape
 from amaranth.lib import data
+from amaranth.utils import exact_log2
 
 from hwacc import isa
+from hwacc.config import ArrayConfig
 
 INDEX_BITS = 16
 """Width of the index that names a descriptor in a fault report."""
@@ -17,3 +19,8 @@ def layout(op: isa.Op) -> data.StructLayout:
 def work_layout(op: isa.Op) -> data.StructLayout:
     """What an engine receives: the descriptor's fields and, above them, ``index`` in the submission."""
     return data.StructLayout({**{f.name: Shape(f.bits, f.signed) for f in op.fields}, "index": INDEX_BITS})
+
+
+def column_tiles(n, config: ArrayConfig):
+    """Accumulator words of a row of ``n`` columns."""
+    return (n + config.cols - 1) >> exact_log2(config.cols)

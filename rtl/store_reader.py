@@ -7,7 +7,7 @@ from amaranth.utils import exact_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
-from hwacc.rtl.decode import work_layout
+from hwacc.rtl.decode import column_tiles, work_layout
 from hwacc.rtl.requantise import rounding_layout
 
 COUNT_BITS = 16
@@ -116,11 +116,21 @@ class AccumulatorReader(wiring.Component):
 
     def _words(self, m):
         """Walks the accumulator; says whether the next word lies outside."""
-        word = Signal(WORD_BITS + 1, reset_less=True)
+        word, row = Signal(WORD_BITS + 1, reset_less=True), Signal(WORD_BITS + 1, reset_less=True)
+        stride = Signal(WORD_BITS, reset_less=True)
+        next_row = Signal(WORD_BITS + 1)
+        m.d.comb += next_row.eq(row + stride)
         with m.If(self.start):
-            m.d.sync += word.eq(self.work.acc)
+            tiles = column_tiles(self.work.n, self.config)
+            m.d.sync += [
+                word.eq(self.work.acc),
+                row.eq(self.work.acc),
+                stride.eq(Mux(self.work.acc_stride == 0, tiles, self.work.acc_stride)),
+            ]
         with m.Elif(self._moves):
-            m.d.sync += word.eq(word + 1)
+            m.d.sync += word.eq(Mux(self._row_ends, next_row, word + 1))
+            with m.If(self._row_ends):
+                m.d.sync += row.eq(next_row)
         m.d.comb += self.reads.payload.word.eq(word)
         return word >= min(self.config.acc_words, 1 << WORD_BITS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -76,6 +77,22 @@ def test_operands_are_read_sooner_than_results_are_done() -> None:
         Access(isa.Target.ACCUMULATOR, 112, 112 + 10 * 16, True, Moment.DONE),
         Access(isa.Target.ACCUMULATOR, 16, 48, False, Moment.DONE),
     ]
+
+
+def test_columns_of_a_panel_are_told_apart() -> None:
+    """So one piece is stored while a COMPUTE works on the next."""
+    places = [(first, tiles) for first in range(4) for tiles in range(1, 5 - first)]
+    for (first, tiles), (begin, count) in itertools.product(places, places):
+        compute = isa.describe(isa.COMPUTE, m=5, n=4 * tiles, k=1, acc=7 + first, acc_stride=4)
+        store = isa.describe(isa.STORE, n=4 * count - 3, count1=5, acc=7 + begin, acc_stride=4)
+        written, read = accesses(compute, TINY)[-1], accesses(store, TINY)[0]
+        disjoint = first + tiles <= begin or begin + count <= first
+        assert apart(comb(compute, written, TINY), comb(store, read, TINY)) == disjoint
+        mine, others = ({byte // 16 for byte in every_byte(*found).tolist()} for found in ((compute, written), (store, read)))
+        assert mine == {7 + first + 4 * row + tile for row in range(5) for tile in range(tiles)}
+        assert others == {7 + begin + 4 * row + tile for row in range(5) for tile in range(count)}
+        for access, words in ((written, mine), (read, others)):
+            assert (access.low, access.high) == (16 * min(words), 16 * (max(words) + 1))
 
 
 def test_end_touches_nothing() -> None:

@@ -83,6 +83,7 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
     "a loop of nothing": (NORTH_LOAD, {"count3": 0}, "count3 must be at least 1, not 0"),
     "a reduction of nothing": (COMPUTE, {"k": 0}, "k must be at least 1, not 0"),
     "rows of nothing": (STORE, {"n": 0}, "n must be at least 1, not 0"),
+    "rows that overlap": (COMPUTE, {"n": 9, "acc_stride": 2}, "acc_stride must be 0 or at least 3, the words of a row, not 2"),
     "an unknown addend": (COMPUTE, {"addend": 3}, "addend must be from 0 to 2, not 3"),
     "a shift too small": (STORE, {"output": 0, "shift": 1}, "shift must be from 2 to 62, not 1"),
     "a shift too large": (STORE, {"output": 0, "shift": 63}, "shift must be from 2 to 62, not 63"),
@@ -145,6 +146,13 @@ FIELDS: dict[str, tuple[int, dict[str, int], str]] = {
     ),
     "parts without end": (COMPUTE, {"k": 257, "k_step": 1}, "it has 257 parts; 256 are the most"),
     "a result beyond the accumulator": (COMPUTE, {"acc": 253}, "it writes bytes 4048 to 4111 of the accumulator, which has 4096"),
+    "rows too far apart": (COMPUTE, {"acc_stride": 85, "acc": 1}, "it writes bytes 16 to 4111 of the accumulator, which has 4096"),
+    "rows to be read too far apart": (STORE, {"acc_stride": 85, "acc": 1}, "it reads bytes 16 to 4111 of the accumulator, which has 4096"),
+    "a bias between rows and in them": (
+        COMPUTE,
+        {"addend": 2, "acc": 5, "acc_stride": 3, "bias": 8},
+        "its bias lies in its result, which overwrites it",
+    ),
     "rows beyond the accumulator": (STORE, {"acc": 254}, "it reads bytes 4064 to 4127 of the accumulator, which has 4096"),
     "scales beyond the parameters": (
         STORE,
@@ -169,6 +177,32 @@ def test_a_bad_descriptor_is_named_and_explained(name: str) -> None:
     text = refusal(changed(index, **values))
     assert text.startswith(f"descriptor {index} ({product_stream().descriptors[index].op.name} ")
     assert text.endswith(f"): {why}")
+
+
+def test_a_bias_may_lie_between_the_rows_of_its_result() -> None:
+    verify(changed(COMPUTE, addend=2, acc=5, acc_stride=3, bias=7), TINY)
+
+
+def test_columns_of_a_panel_are_stored_while_others_are_worked_on_but_not_themselves() -> None:
+    panel = {"m": 4, "n": 8, "k": 4, "west_stride": 16, "north_stride": 16, "acc_stride": 4}
+    rows = {"count1": 4, "stride1": 32, "acc_stride": 4, "output": isa.Output.INT32}
+    left = isa.describe(isa.COMPUTE, **panel, acc=6, signal_store=1)
+    right = isa.describe(isa.COMPUTE, **panel, acc=8)
+    for acc, n, fits in ((6, 8, True), (6, 9, False), (7, 5, False), (7, 4, True)):
+        store = isa.describe(isa.STORE, **rows, acc=acc, n=n, wait_compute=1)
+        stream = Stream(TINY.hash, (Slot("c", 256),), (left, right, store), (None, None, 0))
+        if fits:
+            verify(stream, TINY)
+        else:
+            assert refusal(stream).endswith("which descriptor 1 (COMPUTE) may still write: no token orders them")
+
+
+def test_sums_are_counted_for_each_column_of_a_panel() -> None:
+    panel = {"m": 3, "n": 4, "k": TINY.max_k // 3 + 1, "acc_stride": 2, "addend": isa.Addend.ACCUMULATE}
+    pieces = [isa.describe(isa.COMPUTE, **panel, acc=acc) for acc in (5, 6, 5, 5)]
+    verify(Stream(TINY.hash, (), tuple(pieces[:3]), (None,) * 3), TINY)
+    words = f"it adds up to {3 * panel['k']} products, {TINY.max_k} of which fit in 32 bits"
+    assert refusal(Stream(TINY.hash, (), tuple(pieces), (None,) * 4)).endswith(words)
 
 
 def test_the_whole_sentence_shows_the_descriptor_as_disasm_does() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc import isa, reference
-from hwacc.config import PARAMETER_BYTES, ArrayConfig
+from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 
 Bytes = NDArray[np.uint8]
 Index = NDArray[np.int64]
@@ -87,11 +87,11 @@ def compute(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
     _require(min(m, n, k) > 0 and addend in list(isa.Addend), isa.Status.BAD_FIELD)
     _require(descriptor["dataflow"] in state.config.available_dataflows, isa.Status.BAD_FIELD)
     tiles = -(-n // state.config.cols)
-    _require(descriptor["acc"] + m * tiles <= state.config.acc_words, isa.Status.BAD_LOCAL_ADDRESS)
+    _require(not 0 < descriptor["acc_stride"] < tiles, isa.Status.BAD_FIELD)
+    words = _rows(state, descriptor, m)
     west = _operand(state.config, state.west, descriptor, "west", m)
     north = _operand(state.config, state.north, descriptor, "north", n)
     total = _product(west, north.T)
-    words = state.accumulator[descriptor["acc"] : descriptor["acc"] + m * tiles].reshape(m, -1)[:, :n]
     if addend == isa.Addend.ACCUMULATE:
         total += words
     if addend == isa.Addend.BIAS:
@@ -106,9 +106,8 @@ def store(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
     n, output = descriptor["n"], isa.Output(descriptor["output"])
     counts = [descriptor[f"count{dim}"] for dim in range(1, isa.STORE_DIMS + 1)]
     _require(n > 0 and min(counts) > 0, isa.Status.BAD_FIELD)
-    tiles, rows = -(-n // state.config.cols), int(np.prod(counts, dtype=object))
-    _require(descriptor["acc"] + rows * tiles <= state.config.acc_words, isa.Status.BAD_LOCAL_ADDRESS)
-    values = state.accumulator[descriptor["acc"] : descriptor["acc"] + rows * tiles].reshape(rows, -1)[:, :n]
+    rows = int(np.prod(counts, dtype=object))
+    values = _rows(state, descriptor, rows)
     result = values if output is isa.Output.INT32 else _requantise(state, descriptor, values)
     encoded = np.ascontiguousarray(result).view(np.uint8).reshape(rows, -1)
     starts = sum(i * descriptor[f"stride{dim}"] for dim, i in enumerate(_unravel(np.arange(rows), counts), 1))
@@ -121,6 +120,15 @@ def store(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
 def _require(condition: bool, status: isa.Status) -> None:
     if not condition:
         raise Fault(status)
+
+
+def _rows(state: State, descriptor: isa.Descriptor, rows: int) -> NDArray[np.int32]:
+    """The rows in the accumulator of a COMPUTE's result, or that a STORE reads, [rows, n], a view."""
+    first, n, cols = descriptor["acc"], descriptor["n"], state.config.cols
+    tiles = -(-n // cols)
+    stride = descriptor["acc_stride"] or tiles
+    _require(first + (rows - 1) * stride + tiles <= state.config.acc_words, isa.Status.BAD_LOCAL_ADDRESS)
+    return np.lib.stride_tricks.as_strided(state.accumulator[first:], (rows, n), (stride * state.config.acc_word_bytes, INT32_BYTES))
 
 
 def _blocks(total: int, size: int) -> Iterator[Index]:

@@ -200,6 +200,26 @@ def test_store_requantises_as_the_reference_does(double_round: int, per_channel:
     np.testing.assert_array_equal(got, expected)
 
 
+def test_columns_of_a_panel_may_be_worked_on_one_after_the_other() -> None:
+    model, memory = FunctionalModel(TINY), np.zeros(512, np.uint8)
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(-128, 128, (5, 7), dtype=np.int8), rng.integers(-128, 128, (7, 11), dtype=np.int8)
+    memory[:35], memory[64:141] = a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8)
+    loads = [isa.describe(isa.LOAD, run=35, target=Target.WEST), isa.describe(isa.LOAD, address=64, run=77, target=Target.NORTH)]
+    panel = {"m": 5, "k": 7, "west_stride": 7, "west_k_contiguous": 1, "north_stride": 11, "acc_stride": 3}
+    right = isa.describe(isa.COMPUTE, **panel, n=3, north=8, acc=11)
+    left = isa.describe(isa.COMPUTE, **panel, n=8, acc=9)
+    whole = isa.describe(isa.STORE, address=256, n=11, acc=9, count1=5, stride1=44, output=Output.INT32)
+    middle = isa.describe(isa.STORE, address=256, n=4, acc=10, acc_stride=3, count1=5, stride1=16, output=Output.INT32)
+    run(model, memory, *loads)
+    run(model, memory, right, left)
+    run(model, memory, whole)
+    product = a.astype(np.int32) @ b.astype(np.int32)
+    np.testing.assert_array_equal(memory[256 : 256 + 220].view(np.int32).reshape(5, 11), product)
+    run(model, memory, middle)
+    np.testing.assert_array_equal(memory[256 : 256 + 80].view(np.int32).reshape(5, 4), product[:, 4:8])
+
+
 def test_the_on_chip_buffers_keep_their_content_between_submissions() -> None:
     model, memory = FunctionalModel(TINY), np.arange(1, 65, dtype=np.uint8)
     run(model, memory, isa.describe(isa.LOAD, address=0, run=16, target=Target.ACCUMULATOR))
@@ -267,6 +287,8 @@ FAULTS = [
     ("compute", {"addend": 3}, Status.BAD_FIELD),
     ("compute", {"acc": TINY.acc_words}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"acc": TINY.acc_words - 3, "m": 2, "n": 5}, Status.BAD_LOCAL_ADDRESS),
+    ("compute", {"acc": TINY.acc_words - 4, "m": 2, "n": 5, "acc_stride": 3}, Status.BAD_LOCAL_ADDRESS),
+    ("compute", {"n": 9, "acc_stride": 2}, Status.BAD_FIELD),
     ("compute", {"bias": TINY.acc_words - 1, "n": 5, "addend": Addend.BIAS}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"west": BYTES - 2, "k": 3, "west_stride": 1}, Status.BAD_LOCAL_ADDRESS),
     ("compute", {"north": BYTES - 16, "k": 17, "north_k_contiguous": 1}, Status.BAD_LOCAL_ADDRESS),
@@ -276,6 +298,7 @@ FAULTS = [
     ("store", {"shift": 63}, Status.BAD_FIELD),
     ("store", {"acc": TINY.acc_words - 1, "n": 5}, Status.BAD_LOCAL_ADDRESS),
     ("store", {"acc": TINY.acc_words - 3, "count2": 2, "count3": 2}, Status.BAD_LOCAL_ADDRESS),
+    ("store", {"acc": TINY.acc_words - 9, "count2": 2, "count3": 2, "acc_stride": 3}, Status.BAD_LOCAL_ADDRESS),
     ("store", {"parameters": TINY.parameter_words - 1, "n": 5, "per_channel": 1}, Status.BAD_LOCAL_ADDRESS),
     ("store", {"address": 64}, Status.WRITE_ERROR),
     ("store", {"count1": 2, "stride1": -1}, Status.WRITE_ERROR),
@@ -305,8 +328,12 @@ def test_a_fault_names_its_status_engine_and_descriptor(name: str, change: dict[
         ("compute", {"west": BYTES - 3, "k": 3, "west_stride": 1}),
         ("compute", {"north": BYTES - 17, "k": 17, "north_k_contiguous": 1}),
         ("compute", {"acc": TINY.acc_words - 4, "m": 2, "n": 5}),
+        ("compute", {"acc": TINY.acc_words - 5, "m": 2, "n": 5, "acc_stride": 3}),
+        ("compute", {"acc": TINY.acc_words - 2, "m": 1, "n": 5, "acc_stride": 0xFFFF}),
         ("store", {"shift": 62}),
         ("store", {"acc": TINY.acc_words - 4, "count2": 2, "count3": 2}),
+        ("store", {"acc": TINY.acc_words - 10, "count2": 2, "count3": 2, "acc_stride": 3}),
+        ("store", {"acc": TINY.acc_words - 5, "n": 5, "count2": 2, "count3": 2, "acc_stride": 1}),
         ("store", {"address": 63}),
         ("store", {"shift": 0, "per_channel": 1, "parameters": TINY.parameter_words - 1}),
         ("store", {"shift": 0, "output": Output.INT32}),

@@ -99,9 +99,11 @@ class Reference:
     def _multiply(self, d: isa.Descriptor, west: NDArray[np.int8], north: NDArray[np.int8], addend: isa.Addend) -> None:
         """The panels are [m, k] and [n, k]."""
         n, tiles = d["n"], -(-d["n"] // self.config.cols)
+        stride = d["acc_stride"] or tiles
+        assert stride >= tiles, "the rows of a result overlap"
         total = reference.gemm(west, north.T).astype(np.int64)
         for row in range(d["m"]):
-            word = d["acc"] + row * tiles
+            word = d["acc"] + row * stride
             values = np.full(tiles * self.config.cols, self.undefined, np.int32)
             values[:n] = reference.wrap32(total[row] + self._addend(d, addend, word))
             self._write(isa.Target.ACCUMULATOR, word * self.config.acc_word_bytes, values.astype("<i4").view(np.uint8))
@@ -113,10 +115,10 @@ class Reference:
         return self._columns(d["bias"] if addend is isa.Addend.BIAS else word, d["n"])
 
     def _store(self, d: isa.Descriptor) -> None:
-        n, tiles = d["n"], -(-d["n"] // self.config.cols)
+        n, stride = d["n"], d["acc_stride"] or -(-d["n"] // self.config.cols)
         for row, i in enumerate(_iterations(d, isa.STORE_DIMS)):
             address = d["address"] + sum(d[f"stride{loop}"] * i[loop] for loop in i)
-            values = self._columns(d["acc"] + row * tiles, n)
+            values = self._columns(d["acc"] + row * stride, n)
             encoded = values.astype("<i4") if d["output"] == isa.Output.INT32 else self._requantised(d, values)
             self._write(MEMORY, self._wrapped(address), encoded.view(np.uint8))
 

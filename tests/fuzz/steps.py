@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwacc import isa
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.config import ArrayConfig
-from hwacc.footprint import MEMORY, Access, Moment, accesses, column_tiles
+from hwacc.footprint import MEMORY, Access, Moment, accesses, apart, column_tiles, comb, result_words
 from hwacc.isa import Engine
 from hwacc.stream import Slot, Stream
 from tests.fuzz.fit import fitted
@@ -65,6 +65,7 @@ class _Order:
         self.config = config
         self.schedule = Schedule(config)
         self._touched: list[tuple[Engine, int | None, list[Access]]] = []
+        self._descriptors: list[isa.Descriptor] = []
         self._drained: dict[int, int] = {}
 
     def add(self, step: Step) -> int:
@@ -76,6 +77,7 @@ class _Order:
         values = {name: value for name, value in values.items() if name in own}
         number = self.schedule.add(step.descriptor.op, lambda: values, cycles=step.cycles, slot=step.slot, after=set(after))
         self._touched.append((step.descriptor.op.engine, step.slot, touched))
+        self._descriptors.append(step.descriptor)
         return number
 
     def _conflicts(self, step: Step, touched: list[Access]) -> list[tuple[int, Access]]:
@@ -83,9 +85,17 @@ class _Order:
         for number, (engine, slot, others) in enumerate(self._touched):
             if engine is not step.descriptor.op.engine:
                 for other in others:
-                    if any(mine.meets(other) and (mine.space != MEMORY or slot == step.slot) for mine in touched):
+                    meeting = [mine for mine in touched if mine.meets(other) and (mine.space != MEMORY or slot == step.slot)]
+                    if not all(self._pass(step.descriptor, mine, number, other) for mine in meeting):
                         found.append((number, other))
         return found
+
+    def _pass(self, descriptor: isa.Descriptor, mine: Access, number: int, other: Access) -> bool:
+        """Whether two accesses are to different columns of a panel in the accumulator: so nothing orders them."""
+        theirs = self._descriptors[number]
+        if mine.space != isa.Target.ACCUMULATOR or isa.LOAD in (descriptor.op, theirs.op):
+            return False
+        return apart(comb(descriptor, mine, self.config), comb(theirs, other, self.config))
 
     def _over(self, step: Step, number: int, access: Access) -> int:
         """The operation to wait for so that ``access`` of operation ``number`` is over."""
@@ -115,30 +125,28 @@ class Defined:
     def allows(self, descriptor: isa.Descriptor) -> bool:
         """Whether ``descriptor`` reads nothing undefined, and nothing that it writes itself."""
         if descriptor.op is isa.STORE:
-            rows = descriptor["count1"] * descriptor["count2"] * descriptor["count3"]
-            return bool(self._rows(descriptor["acc"], rows, descriptor["n"]).all())
+            return bool(self._rows(result_words(descriptor, self.config), descriptor["n"]).all())
         if descriptor.op is not isa.COMPUTE:
             return True
-        acc, m, n, tiles = descriptor["acc"], descriptor["m"], descriptor["n"], column_tiles(descriptor["n"], self.config)
+        result, n = result_words(descriptor, self.config), descriptor["n"]
         if descriptor["addend"] == isa.Addend.BIAS:
-            apart = descriptor["bias"] + tiles <= acc or acc + m * tiles <= descriptor["bias"]
-            return apart and bool(self._rows(descriptor["bias"], 1, n).all())
-        return descriptor["addend"] == isa.Addend.NONE or bool(self._rows(acc, m, n).all())
+            bias = descriptor["bias"] + np.arange(column_tiles(n, self.config))[None, :]
+            return not np.intersect1d(bias, result).size and bool(self._rows(bias, n).all())
+        return descriptor["addend"] == isa.Addend.NONE or bool(self._rows(result, n).all())
 
     def apply(self, descriptor: isa.Descriptor) -> None:
         """What is defined after ``descriptor``."""
         if descriptor.op is isa.COMPUTE:
-            tiles = column_tiles(descriptor["n"], self.config)
-            words = self._columns[descriptor["acc"] : descriptor["acc"] + descriptor["m"] * tiles].reshape(descriptor["m"], -1)
-            words[:, : descriptor["n"]] = True
-            words[:, descriptor["n"] :] = False
+            words = result_words(descriptor, self.config)
+            certain = np.arange(words.shape[1] * self.config.cols) < descriptor["n"]
+            self._columns[words] = certain.reshape(-1, self.config.cols)
         if descriptor.op is isa.LOAD and descriptor["target"] == isa.Target.ACCUMULATOR and _covers_its_interval(descriptor):
             first, last = descriptor["local"], descriptor["local"] + descriptor["run"]
             self._columns.reshape(-1)[-(-first // 4) : last // 4] = True
 
-    def _rows(self, acc: int, rows: int, n: int) -> NDArray[np.bool_]:
-        tiles = column_tiles(n, self.config)
-        return self._columns[acc : acc + rows * tiles].reshape(rows, -1)[:, :n]
+    def _rows(self, words: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+        """The first ``n`` columns of rows of ``words``."""
+        return self._columns[words].reshape(len(words), -1)[:, :n]
 
 
 def well_defined(config: ArrayConfig, descriptors: Sequence[isa.Descriptor]) -> bool:

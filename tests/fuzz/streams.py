@@ -7,7 +7,7 @@ from itertools import islice
 
 from hwacc import isa
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
-from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, loops
+from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, result_words
 from hwacc.parts import LOCAL_BITS, parts
 from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, slots
 from tests.rtl.load_model import sizes
@@ -21,12 +21,12 @@ def random_steps(config: ArrayConfig, rng: random.Random, count: int) -> list[St
     steps = [Step(descriptor, slot, 50) for descriptor, slot in _fill(config)]
     defined = Defined(config)
     while len(steps) < count + len(isa.Target):
-        choices = (_loads, _loads, _computes, _computes, _short, _stores, _stores, _streamed, _sliced, _neighbours)
-        found = rng.choice(choices)(config, rng)
-        if all(defined.allows(step.descriptor) for step in found):
-            for step in found:
-                defined.apply(step.descriptor)
-            steps += found
+        choices = (_loads, _loads, _computes, _computes, _short, _stores, _stores, _streamed, _sliced, _neighbours, _pieces)
+        for step in rng.choice(choices)(config, rng):
+            if not defined.allows(step.descriptor):
+                break
+            defined.apply(step.descriptor)
+            steps.append(step)
     return steps
 
 
@@ -127,14 +127,22 @@ def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor
     return None if place is None else place % (1 << isa.ADDRESS_BITS)
 
 
-def _computes(config: ArrayConfig, rng: random.Random) -> list[Step]:
+def _computes(config: ArrayConfig, rng: random.Random, **fixed: int) -> list[Step]:
+    """One COMPUTE, with these fields of its result ``fixed``."""
     word = 2 * max(config.rows, config.cols)
     for _ in range(ATTEMPTS):
         m, n = (rng.choice((1, size - 1, size, size + 1, rng.randint(1, 4 * size))) for size in (config.rows, config.cols))
         k = rng.choice((1, 2, word - 1, word, word + 1, rng.randint(1, 5 * word)))
-        values = {"m": m, "n": n, "k": k, "addend": rng.choice(list(isa.Addend)), "dataflow": rng.choice(config.available_dataflows)}
+        values = {
+            "m": m,
+            "n": n,
+            "k": k,
+            "addend": rng.choice(list(isa.Addend)),
+            "dataflow": rng.choice(config.available_dataflows),
+            **fixed,
+        }
         values["k_step"] = rng.choice((0, 0, rng.randint(1, k), rng.randint(-(-k // 3), k + 3)))
-        values |= _panel(config, rng, "west", m, values) | _panel(config, rng, "north", n, values)
+        values |= _panel(config, rng, "west", values["m"], values) | _panel(config, rng, "north", values["n"], values)
         found = _placed(config, rng, values)
         if found:
             return found
@@ -144,10 +152,31 @@ def _computes(config: ArrayConfig, rng: random.Random) -> list[Step]:
 def _placed(config: ArrayConfig, rng: random.Random, values: dict[str, int]) -> list[Step]:
     """A COMPUTE with these fields and places in the accumulator; none where there is no room."""
     tiles = column_tiles(values["n"], config)
-    acc, bias = _place(rng, 1, config.acc_words, 0, values["m"] * tiles), _place(rng, 1, config.acc_words, 0, tiles)
+    stride = _row_stride(rng, tiles)
+    acc = _place(rng, 1, config.acc_words, 0, (values["m"] - 1) * (stride or tiles) + tiles)
+    bias = _place(rng, 1, config.acc_words, 0, tiles)
     if acc is None or bias is None or min(values.values()) < 0:
         return []
-    return [Step(isa.describe(isa.COMPUTE, **values, acc=acc, bias=bias), None, rng.randint(1, 300))]
+    places = {"acc": acc, "acc_stride": stride, "bias": bias}
+    return [Step(isa.describe(isa.COMPUTE, **{**places, **values}), None, rng.randint(1, 300))]
+
+
+def _row_stride(rng: random.Random, tiles: int) -> int:
+    """``acc_stride`` of rows of so many words: mostly 0, or the words of a row, or more."""
+    return rng.choice((0, 0, 0, tiles, tiles + 1, tiles + rng.randint(1, 6)))
+
+
+def _pieces(config: ArrayConfig, rng: random.Random) -> list[Step]:
+    """COMPUTEs and STOREs of some columns each of a panel in the accumulator: nothing orders those of different ones."""
+    m, tiles = rng.randint(1, 2 * config.rows + 1), rng.randint(2, 5)
+    acc = _place(rng, 1, config.acc_words, 0, m * tiles)
+    steps: list[Step] = []
+    for _ in range(0 if acc is None else rng.randint(2, 6)):
+        first = rng.randrange(tiles)
+        most = config.cols * (tiles - first)
+        place = {"n": rng.choice((most, config.cols, rng.randint(1, most))), "acc": (acc or 0) + first, "acc_stride": tiles}
+        steps += rng.choice((_computes(config, rng, m=m, **place), _stores(config, rng, count1=m, count2=1, count3=1, **place)))
+    return steps
 
 
 def _short(config: ArrayConfig, rng: random.Random) -> list[Step]:
@@ -209,11 +238,14 @@ def _neighbours(config: ArrayConfig, rng: random.Random) -> list[Step]:
         cuts = {"align_start": rng.randint(0, 1), "align_end": rng.randint(0, 1), "align_between": 1}
         load = isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **each, **cuts)
         local = _place(rng, 1, config.operand_bytes, *_local_extent(config, load))
-        acc = _place(rng, 1, config.acc_words, 0, m * column_tiles(n, config))
+        stride = _row_stride(rng, column_tiles(n, config))
+        acc = _place(rng, 1, config.acc_words, 0, m * (stride or column_tiles(n, config)))
         panel, address = _panel(config, rng, other, others, values), _address(config, rng, load, DATA)
         if local is not None and acc is not None and address is not None and panel[other] >= 0:
             own = {side: local, f"{side}_stride": places["local_stride1"], f"{side}_step": run, f"{side}_k_contiguous": 1}
-            compute = isa.describe(isa.COMPUTE, **values, **panel, **own, acc=acc, dataflow=rng.choice(config.available_dataflows))
+            compute = isa.describe(
+                isa.COMPUTE, **values, **panel, **own, acc=acc, acc_stride=stride, dataflow=rng.choice(config.available_dataflows)
+            )
             return [Step(load.replace(local=local, address=address), DATA, rng.randint(1, 300)), Step(compute, None, rng.randint(1, 300))]
     return []
 
@@ -235,19 +267,21 @@ def _operand_load(config: ArrayConfig, rng: random.Random, compute: isa.Descript
     return isa.describe(isa.LOAD, target=isa.Target[side.upper()], **places, **memory, **each, **cuts)
 
 
-def _stores(config: ArrayConfig, rng: random.Random) -> list[Step]:
+def _stores(config: ArrayConfig, rng: random.Random, **fixed: int) -> list[Step]:
+    """One STORE, with these fields of what it reads ``fixed``."""
     for _ in range(ATTEMPTS):
         n = rng.choice((1, config.cols, rng.randint(1, 3 * config.cols)))
-        values = {"n": n} | _epilogue(rng)
-        row = n * (INT32_BYTES if values["output"] == isa.Output.INT32 else 1)
+        values = {"n": n, "acc_stride": rng.choice((1, _row_stride(rng, column_tiles(n, config)))), **fixed} | _epilogue(rng)
+        row = values["n"] * (INT32_BYTES if values["output"] == isa.Output.INT32 else 1)
         for loop in range(1, isa.STORE_DIMS + 1):
-            values[f"count{loop}"] = rng.choice((1, 1, 2, 3, 6))
+            values[f"count{loop}"] = fixed.get(f"count{loop}", rng.choice((1, 1, 2, 3, 6)))
             values[f"stride{loop}"] = rng.choice((row, row, -row, 0, rng.randint(-60, 60), rng.randint(-700, 700)))
         descriptor = isa.describe(isa.STORE, **values)
         acc, parameters = _store_words(config, rng, descriptor)
         address = _address(config, rng, descriptor, WORK)
         if acc is not None and parameters is not None and address is not None:
-            return [Step(descriptor.replace(acc=acc, parameters=parameters, address=address), WORK, rng.randint(1, 300))]
+            places = {"acc": acc, "parameters": parameters, "address": address} | fixed
+            return [Step(descriptor.replace(**places), WORK, rng.randint(1, 300))]
     return []
 
 
@@ -268,6 +302,5 @@ def _epilogue(rng: random.Random) -> dict[str, int]:
 
 
 def _store_words(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor) -> tuple[int | None, int | None]:
-    counts, tiles = loops(descriptor, "count"), column_tiles(descriptor["n"], config)
-    rows = counts[0] * counts[1] * counts[2]
-    return _place(rng, 1, config.acc_words, 0, rows * tiles), _place(rng, 1, config.parameter_words, 0, tiles)
+    words, tiles = int(result_words(descriptor, config).max()) + 1, column_tiles(descriptor["n"], config)
+    return _place(rng, 1, config.acc_words, 0, words), _place(rng, 1, config.parameter_words, 0, tiles)

@@ -18,7 +18,7 @@ from hwacc.rtl.accumulator import Accumulator
 from hwacc.rtl.compute import ComputeEngine
 from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import OPERAND_READ_LATENCY
-from tests.rtl.compute_model import ComputeModel
+from tests.rtl.compute_model import ComputeModel, result_words
 from tests.rtl.simulate import simulate
 
 CYCLE_LIMIT = 20_000
@@ -145,10 +145,10 @@ class ComputeBench:
 
     def _expect(self, job: isa.Descriptor) -> None:
         """STORE reads two cycles after its token at the earliest: all rows but the last of a tile's must be there, then a row a cycle."""
-        tiles, model = -(-job["n"] // self.config.cols), self.model
+        model = self.model
         rows = self.config.rows if job["dataflow"] else (job["m"] - 1) % self.config.rows + 1
-        for row in range(job["m"]):
-            words = range(job["acc"] + row * tiles, job["acc"] + (row + 1) * tiles)
+        for row, found in enumerate(result_words(self.config, job)):
+            words = range(found[0], found[-1] + 1)
             part = slice(words.start, words.stop)
             late = max(0, row - max(0, job["m"] - rows))
             self.due.append((self.cycle + 2 + late, words, model.accumulator[part].copy(), model.defined[part].copy(), job))

@@ -46,18 +46,24 @@ class ComputeModel:
         product = np.zeros((m, tiles * self.config.cols), np.int64)
         certain = np.arange(tiles * self.config.cols) < n
         product[:, :n] = reference.gemm(a, b)
-        addend, known = self._addend(job, m, tiles)
-        words = slice(job["acc"], job["acc"] + m * tiles)
-        self.accumulator[words] = reference.wrap32(product + addend).reshape(-1, self.config.cols)
-        self.defined[words] = np.broadcast_to(certain & known, product.shape).reshape(-1, self.config.cols)
+        addend, known = self._addend(job, tiles)
+        words, shape = result_words(self.config, job), (m, tiles, self.config.cols)
+        self.accumulator[words] = reference.wrap32(product + addend).reshape(shape)
+        self.defined[words] = np.broadcast_to(certain & known, product.shape).reshape(shape)
 
-    def _addend(self, job: isa.Descriptor, m: int, tiles: int) -> tuple[Any, Any]:
+    def _addend(self, job: isa.Descriptor, tiles: int) -> tuple[Any, Any]:
         """Numbers to add, [m or 1, columns], and which of them are certain."""
         if job["addend"] == isa.Addend.NONE:
             return np.int64(0), np.True_
-        rows, first = (m, job["acc"]) if job["addend"] == isa.Addend.ACCUMULATE else (1, job["bias"])
-        words = slice(first, first + rows * tiles)
-        return self.accumulator[words].reshape(rows, -1).astype(np.int64), self.defined[words].reshape(rows, -1)
+        bias = job["bias"] + np.arange(tiles)[None, :]
+        words = result_words(self.config, job) if job["addend"] == isa.Addend.ACCUMULATE else bias
+        return self.accumulator[words].reshape(len(words), -1).astype(np.int64), self.defined[words].reshape(len(words), -1)
+
+
+def result_words(config: ArrayConfig, job: isa.Descriptor) -> NDArray[np.int64]:
+    """The accumulator words of the result, [m, column tiles]."""
+    tiles = -(-job["n"] // config.cols)
+    return job["acc"] + np.arange(job["m"])[:, None] * (job["acc_stride"] or tiles) + np.arange(tiles)
 
 
 def panel(buffer: Int8, first: int, stride: int, lines: int, k: int, k_contiguous: bool) -> Int8:
@@ -68,7 +74,8 @@ def panel(buffer: Int8, first: int, stride: int, lines: int, k: int, k_contiguou
 
 
 def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed: int) -> isa.Descriptor:
-    """A descriptor whose panels lie inside the buffers; ``fixed`` says the values of some fields."""
+    """A descriptor whose panels lie inside the buffers; ``fixed`` says the values of some fields. Unless the place of
+    the result is one of them, its rows may leave words between them."""
     values = {name: rng.choice((1, rng.randint(1, most), rng.randint(1, most))) for name in "mnk"}
     if rng.random() < 0.3:
         values["k"] = rng.choice((2 * config.rows, 2 * config.cols + 1, 5 * config.cols + 3))
@@ -77,10 +84,15 @@ def random_job(rng: random.Random, config: ArrayConfig, most: int = 14, **fixed:
     for side, lines in (("west", "m"), ("north", "n")):
         values |= _place(rng, config, side, values[lines], values["k"], values[f"{side}_k_contiguous"])
     tiles = -(-values["n"] // config.cols)
-    values["acc"] = rng.choice((0, rng.randint(0, config.acc_words - values["m"] * tiles)))
+    widest = (config.acc_words - 2 * tiles) // max(1, values["m"] - 1)
+    strides = [0, 0, *(stride for stride in (tiles, tiles + 1, tiles + rng.randint(1, 5)) if stride <= widest)]
+    values["acc_stride"] = 0 if "acc" in fixed else rng.choice(strides)
+    values |= fixed
+    size = (values["m"] - 1) * (values["acc_stride"] or tiles) + tiles
+    values["acc"] = rng.choice((0, rng.randint(0, config.acc_words - size)))
     values["bias"] = rng.randint(0, config.acc_words - tiles)
     if values["addend"] == isa.Addend.BIAS:  # not where the results go: that would be the user's hazard
-        values["acc"] = config.acc_words - values["m"] * tiles
+        values["acc"] = config.acc_words - size
         values["bias"] = rng.randint(0, values["acc"] - tiles)
     return isa.describe(isa.COMPUTE, **{**values, **fixed})
 

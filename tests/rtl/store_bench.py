@@ -39,9 +39,10 @@ def store(config: ArrayConfig, job: isa.Descriptor, state: Any, memory: bytearra
     """What ``job`` does to ``memory``: one row after the other."""
     acc, multipliers, shifts = state
     tiles = -(-job["n"] // config.cols)
+    stride = job["acc_stride"] or tiles
     loops = itertools.product(*(range(job[f"count{dim}"]) for dim in (3, 2, 1)))
     for row, (k, j, i) in enumerate(loops):
-        start = job["acc"] + row * tiles
+        start = job["acc"] + row * stride
         values = acc[start : start + tiles].reshape(-1)[: job["n"]]
         data = values.tobytes() if job["output"] == isa.Output.INT32 else requantised(config, job, values, multipliers, shifts)
         address = job["address"] + i * job["stride1"] + j * job["stride2"] + k * job["stride3"]

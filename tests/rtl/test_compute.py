@@ -69,6 +69,33 @@ def test_splits_of_k_accumulate_on_the_same_words_back_to_back(config: ArrayConf
     bench.run([first, *rest])
 
 
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_rows_any_words_apart_leave_those_between_alone(dataflow: int) -> None:
+    rng, bench = fresh_bench()
+    jobs = []
+    for m, n, spare in itertools.product(range(1, 6), (1, 4, 5, 9), range(3)):
+        stride = -(-n // SMALL.cols) + spare
+        acc = rng.randint(0, SMALL.acc_words - m * stride)
+        jobs.append(
+            random_job(rng, SMALL, m=m, n=n, k=rng.randint(1, 5), acc=acc, acc_stride=stride, addend=rng.randint(0, 1), dataflow=dataflow)
+        )
+    bench.run(jobs)
+
+
+@pytest.mark.parametrize("config", [SMALL, WIDE, TALL, NARROW_WORDS], ids=["4x4", "2x8", "8x4", "8x8"])
+def test_columns_of_a_panel_piece_by_piece_are_exact_back_to_back(config: ArrayConfig) -> None:
+    for gap in (0, 0, 0, 3):
+        rng, bench = fresh_bench(config)
+        m, stride = rng.randint(1, 2 * config.rows + 1), rng.randint(2, 3)
+        jobs = []
+        for _ in range(16):
+            first = rng.randrange(stride)
+            columns = rng.randint(1, (stride - first) * config.cols)
+            place = {"m": rng.choice((m, m, rng.randint(1, m))), "n": columns, "acc": 3 + first, "acc_stride": stride}
+            jobs.append(random_job(rng, config, **place, addend=rng.choice((0, 1, 1)), k=rng.choice((1, 2, 5, 9))))
+        bench.run(jobs, gap=gap)
+
+
 def gaps(cycles: list[int]) -> list[int]:
     """Lengths of the pauses."""
     return [b - a - 1 for a, b in itertools.pairwise(cycles) if b - a > 1]
@@ -88,14 +115,28 @@ def test_tiles_and_descriptors_follow_without_a_gap(dataflow: int) -> None:
 
 
 @pytest.mark.parametrize("dataflow", [0, 1])
-@pytest.mark.parametrize(("addend", "acc"), [(isa.Addend.ACCUMULATE, 6), (isa.Addend.BIAS, 5)])
-def test_what_may_read_a_word_just_written_comes_later(dataflow: int, addend: isa.Addend, acc: int) -> None:
+@pytest.mark.parametrize(
+    ("addend", "acc", "stride"),
+    [(isa.Addend.ACCUMULATE, 6, 1), (isa.Addend.ACCUMULATE, 5, 2), (isa.Addend.ACCUMULATE, 8, 0), (isa.Addend.BIAS, 5, 1)],
+)
+def test_what_may_read_a_word_just_written_comes_later(dataflow: int, addend: isa.Addend, acc: int, stride: int) -> None:
     for config in (SMALL, WIDE):
         rng, bench = fresh_bench(config)
         layout = {"west_k_contiguous": dataflow, "north_k_contiguous": 0, "dataflow": dataflow, "m": 4, "n": 4, "k": 4}
         first = random_job(rng, config, acc=5, addend=isa.Addend.NONE, **layout)
-        bench.run([first, random_job(rng, config, acc=acc, bias=8, addend=addend, **layout)])
+        bench.run([first, random_job(rng, config, acc=acc, acc_stride=stride, bias=9, addend=addend, **layout)])
         assert gaps(bench.events.fed) == [2 + weight_cycles(config) * dataflow]
+
+
+@pytest.mark.parametrize("dataflow", [0, 1])
+def test_columns_are_added_to_those_of_the_same_panel_without_a_gap(dataflow: int) -> None:
+    for config in (SMALL, WIDE):
+        rng, bench = fresh_bench(config)
+        layout = {"west_k_contiguous": dataflow, "north_k_contiguous": 0, "dataflow": dataflow, "k": 2}
+        panel = {"m": 20, "acc": 5, "acc_stride": 2, "addend": isa.Addend.ACCUMULATE}
+        numbers = (1, 2 * config.cols, 1, 1, config.cols, 2 * config.cols)
+        bench.run([random_job(rng, config, n=n, **panel, **layout) for n in numbers])
+        assert gaps(bench.events.fed) == []
 
 
 def tile_cycles(jobs: Sequence[isa.Descriptor], config: ArrayConfig) -> int:
@@ -228,7 +269,7 @@ def test_only_the_tokens_that_were_asked_for_are_pushed() -> None:
     assert bench.events.signal_load[0] < bench.events.signal_store[0]
 
 
-BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}]
+BAD_FIELDS = [{"m": 0}, {"n": 0}, {"k": 0}, {"addend": 3}, {"n": 9, "acc_stride": 2}, {"m": 1, "n": 2**16 - 1, "acc_stride": 1}]
 OUTSIDE = [
     {"west": SMALL.operand_bytes - 4, "west_stride": 1, "west_k_contiguous": 1, "m": 2},
     {"north": SMALL.operand_bytes - 4, "north_stride": 1, "north_k_contiguous": 1, "n": 2},
@@ -239,6 +280,8 @@ OUTSIDE = [
     {"west": 2**20 - 1, "west_stride": 2**20 - 1, "m": 9, "west_k_contiguous": 1},
     {"acc": SMALL.acc_words - 1, "m": 2},
     {"acc": 65535, "m": 5, "n": 5},
+    {"acc": 0, "m": 4, "acc_stride": (SMALL.acc_words + 2) // 3},
+    {"acc": 0, "m": 9, "acc_stride": 2**16 - 1},
     {"bias": SMALL.acc_words - 1, "addend": isa.Addend.BIAS, "n": 5},
 ]
 DECENT = {"m": 4, "n": 4, "k": 4, "acc": 7, "west": 3, "north": 5, "west_stride": 2, "north_stride": 3, "signal_store": 1, "signal_load": 1}

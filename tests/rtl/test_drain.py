@@ -121,7 +121,7 @@ def held_of(config: ArrayConfig, tile: Tile) -> list[tuple[int, int]]:
     """Cycles in which rows are held, and the last word of them."""
     rows = min(tile.rows, config.rows)
     last = tile.address + (tile.rows - rows + config.rows - 1) * tile.stride
-    return [(told_at(config, tile) - 1 + row, last % 2**16) for row in range(rows)] if tile.signal else []
+    return [(told_at(config, tile) - 1 + row, last) for row in range(rows)] if tile.signal else []
 
 
 def random_tiles(rng: random.Random, config: ArrayConfig, count: int) -> list[Tile]:
@@ -165,6 +165,14 @@ def test_rows_outside_the_accumulator_are_faults_and_are_not_written() -> None:
     assert [write[1] for write in seen.writes] == [config.acc_words - 4, config.acc_words - 2]
     start = first_announced(config, tile)
     assert seen.faults == [(start + i, isa.Status.BAD_LOCAL_ADDRESS, 41) for i in (2, 3)]
+
+
+def test_the_last_held_word_of_rows_far_apart_is_not_cut_short() -> None:
+    config = ArrayConfig(rows=64, cols=2, bus_bytes=8, acc_bytes=2**19)
+    tile = Tile(cycle=0, address=7, stride=1100, rows=2, signal=1)
+    seen = run(config, [tile], 200)
+    assert 7 + 63 * 1100 > 2**16
+    assert seen.held == held_of(config, tile)
 
 
 def test_rows_that_do_not_count_may_lie_outside() -> None:

@@ -38,11 +38,14 @@ def random_job(config: ArrayConfig, rng: random.Random) -> isa.Descriptor:
         low += min(0, (count - 1) * stride)
         extent += abs((count - 1) * stride)
         rows *= count
+    strides = [stride for stride in (1, tiles, tiles + 1, rng.randint(1, 40)) if (rows - 1) * stride + tiles <= config.acc_words]
+    stride = rng.choice((0, 0, *strides))
     first_parameter = rng.randint(0, config.parameter_words - tiles) if tiles <= config.parameter_words else 0
     return describe(
         address=-low + rng.randint(0, MEMORY_BYTES - extent),
         n=n,
-        acc=rng.randint(0, config.acc_words - rows * tiles),
+        acc=rng.randint(0, config.acc_words - (rows - 1) * (stride or tiles) - tiles),
+        acc_stride=stride,
         output=output,
         per_channel=rng.random() < 0.5 and tiles <= config.parameter_words,
         double_round=rng.randint(0, 1),

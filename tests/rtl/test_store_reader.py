@@ -27,12 +27,12 @@ CONFIGS = [TINY, ArrayConfig(rows=4, cols=16, acc_bytes=16 * 1024, channels=128,
 
 
 def reads_of(config: ArrayConfig, job: isa.Descriptor) -> list[Read]:
-    """What ``job`` reads: rows follow each other in the accumulator, each begins the parameters anew."""
+    """What ``job`` reads: rows are a stride apart in the accumulator, each begins the parameters anew."""
     rows = job["count1"] * job["count2"] * job["count3"]
     sizes = [min(config.cols, job["n"] - column) for column in range(0, job["n"], config.cols)]
-    row_words = list(enumerate(sizes))
-    words = itertools.count(job["acc"])
-    return [(next(words), job["parameters"] + tile, columns) for _ in range(rows) for tile, columns in row_words]
+    stride = job["acc_stride"] or len(sizes)
+    starts = range(job["acc"], job["acc"] + rows * stride, stride)
+    return [(start + tile, job["parameters"] + tile, columns) for start in starts for tile, columns in enumerate(sizes)]
 
 
 def inside(config: ArrayConfig, job: isa.Descriptor) -> list[Read]:
@@ -50,10 +50,11 @@ def random_job(config: ArrayConfig, rng: random.Random) -> isa.Descriptor:
     n = rng.choice((1, config.cols - 1, config.cols, config.cols + 1, 2 * config.cols, rng.randint(1, 5 * config.cols)))
     tiles = -(-n // config.cols)
     counts = {f"count{dim}": rng.choice((1, 1, 2, 3)) for dim in range(1, isa.STORE_DIMS + 1)}
-    words = tiles * counts["count1"] * counts["count2"] * counts["count3"]
+    stride, rows = rng.choice((0, 0, 1, tiles, tiles + rng.randint(1, 4))), counts["count1"] * counts["count2"] * counts["count3"]
+    words = (rows - 1) * (stride or tiles) + tiles
     drawn = {field.name: rng.randint(field.low, field.high) for field in isa.STORE.fields if field.name in (*FORMAT, *ROUNDING)}
     first = {"acc": rng.randint(0, config.acc_words - words), "parameters": rng.randint(0, config.parameter_words - tiles)}
-    return describe(n=n, signal_compute=rng.randint(0, 1), **counts, **drawn, **first)
+    return describe(n=n, acc_stride=stride, signal_compute=rng.randint(0, 1), **counts, **drawn, **first)
 
 
 class Bench:
@@ -135,6 +136,14 @@ def test_a_word_goes_every_cycle_from_the_one_after_the_start() -> None:
     assert bench.idle and not bench.outside
 
 
+@pytest.mark.parametrize("stride", range(7))
+def test_rows_of_every_length_and_any_words_apart_go_a_word_a_cycle(stride: int) -> None:
+    jobs = [describe(n=n, acc=n, acc_stride=stride, count1=3, count2=2, output=INT32) for n in (1, 4, 5, 12, 13)]
+    bench = Bench(TINY, fresh_random(6)).run(*jobs)
+    assert bench.reads == [read for job in jobs for read in reads_of(TINY, job)]
+    assert bench.read_at == [start + 1 + i for start, job in zip(bench.started, jobs) for i in range(len(reads_of(TINY, job)))]
+
+
 @pytest.mark.parametrize("output", [INT8, INT32])
 def test_a_read_waits_for_the_room_of_its_own_output_only(output: isa.Output) -> None:
     rooms = iter([BOTH & ~(1 << output)] * 6 + [1 << output] * 3 + [0] * 4 + [BOTH] + [BOTH & ~(1 << output)] * 5)
@@ -148,6 +157,8 @@ def test_a_read_waits_for_the_room_of_its_own_output_only(output: isa.Output) ->
         {"acc": TINY.acc_words - 3, "n": 8, "count1": 2, "output": INT32},
         {"acc": TINY.acc_words - 1, "n": 1, "count2": 2, "output": INT8},
         {"acc": TINY.acc_words, "n": 1, "output": INT32},
+        {"acc": TINY.acc_words - 8, "n": 5, "count1": 4, "acc_stride": 3, "output": INT32},
+        {"acc": TINY.acc_words - 1, "n": 1, "count1": 2, "acc_stride": 0xFFFF, "output": INT32},
         {"acc": 0xFFFF, "n": 4, "output": INT8},
         {"acc": 9, "n": 13, "parameters": TINY.parameter_words - 3, **PER_CHANNEL},
         {"acc": 9, "n": 1, "parameters": 0xFFFF, **PER_CHANNEL},
@@ -166,13 +177,17 @@ def test_the_reader_stops_for_good_before_a_word_outside(fields: dict[str, int])
     [
         {"n": 9, "count1": 2, "parameters": TINY.parameter_words - 3, **PER_CHANNEL},
         {"n": 4, "parameters": 0xFFFF, "per_channel": 1, "output": INT32},
+        {"n": 5, "count1": 3, "acc_stride": 7, "output": INT32},
+        {"n": 13, "count1": 3, "acc_stride": 2, "output": INT32},
+        {"n": 5, "acc_stride": 0xFFFF, "output": INT32},
         {"n": 9, "parameters": TINY.parameter_words, "per_channel": 0, "output": INT8},
     ],
     ids=str,
 )
 def test_last_words_and_unused_parameters_are_not_outside(fields: dict[str, int]) -> None:
-    words = len(reads_of(TINY, describe(**fields)))
-    job = describe(acc=TINY.acc_words - words, **fields)
+    wanted = reads_of(TINY, describe(**fields))
+    words = len(wanted)
+    job = describe(acc=TINY.acc_words - 1 - wanted[-1][0], **fields)
     bench = Bench(TINY, fresh_random(4)).run(job)
     assert [(word, columns) for word, _, columns in bench.reads] == [(word, columns) for word, _, columns in inside(TINY, job)]
     assert len(bench.reads) == words and bench.idle and not bench.outside
