@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from itertools import product
 
 from hwacc.compiler.emit import cost, panels
-from hwacc.compiler.emit.access import WHOLE, Access, Cuts, load_fields
+from hwacc.compiler.emit.access import WHOLE, Access, load_fields
 from hwacc.compiler.emit.panels import Range
 from hwacc.compiler.emit.residency import Held, Residency
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -32,23 +32,37 @@ class Source:
         self.size, self.k = spec.m if west else spec.n, spec.k
         self.k_contiguous = spec.west_k_contiguous if west else spec.north_k_contiguous
         self.has_rows = not west or (spec.is_matrix and not spec.gathers)
-        accesses: Callable[..., list[Access]] = panels.west_accesses if west else panels.north_accesses
-        self.loads = lru_cache(maxsize=None)(lambda *block: self._loads(accesses(spec, *block)))
+        self._accesses: Callable[..., list[Access]] = partial(panels.west_accesses if west else panels.north_accesses, spec)
+        self.loads = lru_cache(maxsize=None)(self._loads)
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a line that holds all of the operand's; with ``has_rows``, of a row in memory."""
         return self.k if self.k_contiguous else self.size
 
-    def _loads(self, accesses: Iterable[Access]) -> Loads:
+    def _loads(self, lanes: Range, part: Range, row: Range) -> Loads:
+        """The LOADs of some rows or columns ``lanes`` and a ``part`` of k, to lines that hold the bytes ``row`` of a row in memory each.
+
+        What other LOADs bring of these bytes is not read again.
+        """
+        run = part if self.k_contiguous else lanes
+        bus = self.config.bus_bytes
+
+        def shared(bound: int) -> bool:
+            """Whether a cut there divides beats, and the run that begins there has bytes left wherever they do."""
+            return (self.row_bytes % bus != 0 or bound % bus != 0) and row[1] - bound >= bus
+
+        at_start = run[0] > row[0] and shared(run[0]) and run[1] - run[0] >= bus
+        cuts = (at_start, run[1] < row[1] and shared(run[1])) if self.has_rows else WHOLE
+        accesses = self._accesses(lanes, part, row[1] - row[0], cuts)
         return [(fields, cost.load_cycles(fields, self.config)) for access in accesses for fields in load_fields(access)]
 
 
 class Operand:
     """An operand whose ``lines``, ranges of its rows or columns, and whose ``steps`` of k make its units.
 
-    Where all units fit together they stay, and lie in the buffer as they do in memory: there, parts of a row in memory are parts of a
-    line on chip. Else each unit has its lines to itself.
+    Where all units fit together, it ``stays``: no unit makes room for another one. Then they lie in the buffer as they do in memory, and
+    parts of a row in memory are parts of a line on chip. Else each unit has its lines to itself.
     """
 
     def __init__(self, source: Source, lines: Sequence[Range], steps: Sequence[Range]) -> None:
@@ -57,11 +71,7 @@ class Operand:
         sizes = {(i, s): (lines[i][1] - lines[i][0]) * (steps[s][1] - steps[s][0]) for i, s in units}
         whole = {(i, s): self._offset(lines[i][0], steps[s][0], source.row_bytes) for i, s in units}
         self.residency = Residency(sizes, source.config.operand_bytes, places=whole)
-
-    @property
-    def stays(self) -> bool:
-        """Whether no unit makes room for another one."""
-        return self.residency.stays
+        self.stays = self.residency.stays
 
     def unit(self, line: int, step: int) -> Held:
         """Where a unit is, or is to go."""
@@ -69,9 +79,7 @@ class Operand:
 
     def loads(self, held: Held, line: int, step: int, some: Range, part: Range) -> tuple[Loads, int]:
         """The LOADs of ``some`` rows or columns and a ``part`` of the steps of a unit, and the local address to add to theirs."""
-        cuts = self._cuts(line, step, some, part) if self.source.has_rows else WHOLE
-        loads = self.source.loads(some, part, self._pitch(line, step), cuts)
-        return loads, self._place(held, line, step, some[0], part[0])
+        return self.source.loads(some, part, self._row(line, step)), self._place(held, line, step, some[0], part[0])
 
     def fields(self, held: Held, line: int, step: int, some: Range, part: Range) -> dict[str, int]:
         """Fields of a COMPUTE that takes ``some`` rows or columns and a ``part`` of the steps of a unit."""
@@ -79,11 +87,15 @@ class Operand:
         fields = {side: self._place(held, line, step, some[0], part[0]), f"{side}_stride": self._pitch(line, step)}
         return fields | ({f"{side}_k_contiguous": 1} if self.source.k_contiguous else {})
 
+    def _row(self, line: int, step: int) -> Range:
+        """Which bytes of a row in memory a line on chip holds."""
+        if self.stays:
+            return 0, self.source.row_bytes
+        return self.steps[step] if self.source.k_contiguous else self.lines[line]
+
     def _pitch(self, line: int, step: int) -> int:
         """Bytes from one line of a unit to the next."""
-        if self.stays:
-            return self.source.row_bytes
-        first, end = self.steps[step] if self.source.k_contiguous else self.lines[line]
+        first, end = self._row(line, step)
         return end - first
 
     def _place(self, held: Held, line: int, step: int, lane: int, k: int) -> int:
@@ -92,17 +104,3 @@ class Operand:
 
     def _offset(self, lane: int, k: int, pitch: int) -> int:
         return lane * pitch + k if self.source.k_contiguous else k * pitch + lane
-
-    def _cuts(self, line: int, step: int, some: Range, part: Range) -> Cuts:
-        """At which ends runs are cut out of longer ones, such that it pays and that others bring the rest to the same line."""
-        if self.source.k_contiguous:
-            run, whole = part, (0, self.source.k) if self.stays else self.steps[step]
-        else:
-            run, whole = some, (0, self.source.size) if self.stays else self.lines[line]
-        bus = self.source.config.bus_bytes
-
-        def shared(bound: int) -> bool:
-            """Whether a cut there divides beats, and the run that begins there has bytes left wherever they do."""
-            return (self.source.row_bytes % bus != 0 or bound % bus != 0) and whole[1] - bound >= bus
-
-        return run[0] > whole[0] and shared(run[0]) and run[1] - run[0] >= bus, run[1] < whole[1] and shared(run[1])

@@ -139,8 +139,10 @@ class _Run:
         west, north = self.west.unit(row, step), self.north.unit(column, step)
         length, brings = part[1] - part[0], min(west.filled, north.filled) < part[1]
         both = max(west.filled, north.filled) < part[1]
-        self._provide(self.west, west, (row, step), some[0], part, blocking.west_parts if both else 1)
-        self._provide(self.north, north, (column, step), some[1], part, blocking.north_parts if both else 1)
+        if west.filled < part[1]:
+            self._provide(self.west, west, (row, step), some[0], part, blocking.west_parts if both else 1)
+        if north.filled < part[1]:
+            self._provide(self.north, north, (column, step), some[1], part, blocking.north_parts if both else 1)
         after = [west.loaded, north.loaded, result.reader]
         bias = self.bias.place((column, 0)) if self.spec.has_bias and part[0] == 0 else None
         if bias is not None:
@@ -164,13 +166,13 @@ class _Run:
         return number
 
     def _provide(self, operand: Operand, held: Held, unit: Unit, some: Range, part: Range, parts: int) -> None:
-        """Loads ``some`` rows or columns and a ``part`` of the steps of a unit, as far as they are not there.
+        """Loads ``some`` rows or columns and a ``part`` of the steps of a unit that are not all there.
 
         Of whole lines, as many ``parts`` of steps at once.
         """
         lines, steps = operand.lines[unit[0]], operand.steps[unit[1]]
         first = max(lines[0], held.next_line)
-        if held.filled >= part[1] or first >= some[1]:
+        if first >= some[1]:
             return
         end = min(steps[1], part[0] + parts * (part[1] - part[0])) if (first, some[1]) == lines else part[1]
         span = max(part[0], held.filled), end
