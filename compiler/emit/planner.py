@@ -42,7 +42,7 @@ from hwacc.stream import Stream
 
 CANDIDATES = 24
 """Blockings of which a schedule is built."""
-REFINED = 4
+REFINED = 6
 """Of these, the ones that are changed as long as that helps, each of another kind."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (
