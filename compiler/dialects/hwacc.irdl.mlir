@@ -93,6 +93,9 @@ irdl.dialect @hwacc {
     %y_step2 = irdl.base "#builtin.integer"
     %y_step4 = irdl.base "#builtin.integer"
     %signal_each = irdl.base "#builtin.integer"
+    %align_start = irdl.base "#builtin.integer"
+    %align_end = irdl.base "#builtin.integer"
+    %align_between = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -124,7 +127,10 @@ irdl.dialect @hwacc {
       "y_limit" = %y_limit,
       "y_step2" = %y_step2,
       "y_step4" = %y_step4,
-      "signal_each" = %signal_each
+      "signal_each" = %signal_each,
+      "align_start" = %align_start,
+      "align_end" = %align_end,
+      "align_between" = %align_between
     }
   }
 
@@ -151,6 +157,7 @@ irdl.dialect @hwacc {
     %k_step = irdl.base "#builtin.integer"
     %west_step = irdl.base "#builtin.integer"
     %north_step = irdl.base "#builtin.integer"
+    %acc_stride = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -173,7 +180,8 @@ irdl.dialect @hwacc {
       "dataflow" = %dataflow,
       "k_step" = %k_step,
       "west_step" = %west_step,
-      "north_step" = %north_step
+      "north_step" = %north_step,
+      "acc_stride" = %acc_stride
     }
   }
 
@@ -204,6 +212,7 @@ irdl.dialect @hwacc {
     %zero_point = irdl.base "#builtin.integer"
     %clamp_min = irdl.base "#builtin.integer"
     %clamp_max = irdl.base "#builtin.integer"
+    %acc_stride = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -228,7 +237,8 @@ irdl.dialect @hwacc {
       "shift" = %shift,
       "zero_point" = %zero_point,
       "clamp_min" = %clamp_min,
-      "clamp_max" = %clamp_max
+      "clamp_max" = %clamp_max,
+      "acc_stride" = %acc_stride
     }
   }
   // END of what hwacc/isa.py says

@@ -65,7 +65,7 @@ func.func @shift(%x: tensor<1x3x3x3xi8>, %w: tensor<2x1x1x3xi8>) -> tensor<1x6x4
 // A machine-level attribute that does not fit its field is named.
 // ERROR: hwacc.compute: COMPUTE.m must fit in 16 unsigned bits, not 65536 (at tile)
 func.func @field() {
-  "hwacc.compute"() {acc = 0 : i64, addend = 0 : i64, bias = 0 : i64, dataflow = 0 : i64, k = 1 : i64, k_step = 0 : i64, m = 65536 : i64, n = 1 : i64,
+  "hwacc.compute"() {acc = 0 : i64, acc_stride = 0 : i64, addend = 0 : i64, bias = 0 : i64, dataflow = 0 : i64, k = 1 : i64, k_step = 0 : i64, m = 65536 : i64, n = 1 : i64,
       north = 0 : i64, north_k_contiguous = 0 : i64, north_step = 0 : i64,
       north_stride = 0 : i64, signal_compute = 0 : i64, signal_load = 0 : i64,
       signal_store = 0 : i64, wait_compute = 0 : i64, wait_load = 0 : i64, wait_store = 0 : i64, west = 0 : i64,
