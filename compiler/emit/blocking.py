@@ -38,6 +38,9 @@ class Blocking:
     first_steps, first_panels
         Lengths into which the first COMPUTE of each of the first panels is split along k: each part starts as soon as its share is
         loaded. They count as far as they fit; what is left is one more part.
+    first_rows, first_columns
+        Rows and columns into which the very first of these parts is split, if it is not the only one: each piece starts as soon as its
+        operands are loaded.
     west_parts, north_parts
         How many of these parts a LOAD of the operand brings, where a panel lacks both: fewer and longer runs, for a later start.
     last_steps

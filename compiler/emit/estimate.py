@@ -5,15 +5,14 @@ Everything is an array over [rows, columns, steps], the sizes of a panel tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.emit import cost, panels
-from hwacc.compiler.emit.access import Access, load_fields
+from hwacc.compiler.emit.operand import loads_of
 from hwacc.compiler.emit.sizes import Sizes
-from hwacc.config import ArrayConfig
 from hwacc.isa import Dataflow
 
 Table = NDArray[np.float64]
@@ -114,7 +113,7 @@ class Estimate:
             return rows * steps
         if spec.is_matrix:
             return self._lines(rows, steps, spec.k)
-        return load_list_cycles(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k[1]), self.config)
+        return sum(cycles for _, cycles in loads_of(panels.west_accesses(spec, (0, min(rows, spec.m)), k, k[1]), self.config))
 
     def _north(self, columns: int, steps: int) -> int:
         """Cycles to load the first north panel."""
@@ -131,8 +130,3 @@ def _pieces(total: int, size: Table, cycles: Callable[[Table], Table]) -> Table:
     """The sum of ``cycles`` over the parts of ``total``, of which the last one may be smaller."""
     whole = np.ceil(total / size) - 1
     return whole * cycles(size) + cycles(total - whole * size)
-
-
-def load_list_cycles(accesses: Iterable[Access], config: ArrayConfig) -> int:
-    """Cycles of the LOADs that these accesses need."""
-    return sum(cost.load_cycles(fields, config) for access in accesses for fields in load_fields(access))

@@ -104,8 +104,7 @@ def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations whose last COMPUTE is split along m or n: the last tiles off, into halves and halves of these, tile by tile, or not."""
     for name, ranges, grain in (("last_rows", blocking.rows, config.rows), ("last_columns", blocking.columns, config.cols)):
         total = ranges[-1][1] - ranges[-1][0]
-        equal = [(grain * size,) * (total // (grain * size)) for size in (1, 2, 4, 8) if grain * size < total]
-        splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), *equal) if total > grain else ((),)
+        splits = ((), ((total - 1) // grain * grain,), _halves(total, grain), *_pieces(total, grain)) if total > grain else ((),)
         yield from (_changed(blocking, **{"last_rows": (), "last_columns": (), name: split}) for split in splits)
 
 
@@ -115,8 +114,7 @@ def first_pieces(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         for name, ranges, grain in (("first_rows", blocking.rows, config.rows), ("first_columns", blocking.columns, config.cols)):
             total = ranges[0][1] - ranges[0][0]
             if total > grain:
-                equal = [(grain * size,) * (total // (grain * size)) for size in (1, 2, 4, 8) if grain * size < total]
-                yield from (_changed(blocking, **{name: split}) for split in ((), _ramp(total, grain), *equal))
+                yield from (_changed(blocking, **{name: split}) for split in ((), _ramp(total, grain), *_pieces(total, grain)))
 
 
 def ends(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -180,6 +178,11 @@ def _bounds(span: Range, grain: int, direction: int) -> list[int]:
 def _within_a_tile(span: Range, grain: int) -> list[int]:
     """Where to cut half or a quarter of a tile off a range's beginning."""
     return [span[0] + part for part in (grain // 2, grain // 4) if 0 < part < span[1] - span[0]]
+
+
+def _pieces(total: int, grain: int) -> list[tuple[int, ...]]:
+    """``total`` in equal pieces of one ``grain``, two of them, and so on; what is left is one more piece."""
+    return [(grain * size,) * (total // (grain * size)) for size in (1, 2, 4, 8) if grain * size < total]
 
 
 def _halves(size: int, grain: int) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import product
 
@@ -18,17 +18,21 @@ Loads = list[tuple[dict[str, int], int]]
 """Field values and cycles of each LOAD of a unit, for local address 0."""
 
 
+def loads_of(accesses: Iterable[Access], config: ArrayConfig) -> Loads:
+    """The LOADs that these accesses need."""
+    return [(fields, cost.load_cycles(fields, config)) for access in accesses for fields in load_fields(access)]
+
+
 class Source:
     """An operand in memory, and the LOADs of its blocks, which many ways of cutting share.
 
-    ``size`` is its m or n, ``slot`` the name of its buffer; ``has_rows``: runs of a LOAD are parts of rows in memory, as on chip.
+    ``size`` is its m or n; ``has_rows``: runs of a LOAD are parts of rows in memory, as on chip.
     """
 
     def __init__(self, spec: ContractionSpec, target: Target, config: ArrayConfig) -> None:
         west = target is Target.WEST
         self.config = config
         self.target = target
-        self.slot = "input" if west else "weights"
         self.size, self.k = spec.m if west else spec.n, spec.k
         self.k_contiguous = spec.west_k_contiguous if west else spec.north_k_contiguous
         self.has_rows = not west or (spec.is_matrix and not spec.gathers)
@@ -55,7 +59,7 @@ class Source:
         at_start = run[0] > row[0] and shared(run[0]) and run[1] - run[0] >= bus
         cuts = (at_start, run[1] < row[1] and shared(run[1])) if self.has_rows else WHOLE
         accesses = self._accesses(lanes, part, row[1] - row[0], cuts)
-        return [(fields, cost.load_cycles(fields, self.config)) for access in accesses for fields in load_fields(access)]
+        return loads_of(accesses, self.config)
 
 
 class Operand:

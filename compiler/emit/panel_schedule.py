@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
 from hwacc import isa
 from hwacc.compiler.emit import cost, panels
-from hwacc.compiler.emit.access import Access, load_fields
 from hwacc.compiler.emit.blocking import Blocking, split_range
-from hwacc.compiler.emit.operand import Loads, Operand, Source
+from hwacc.compiler.emit.operand import Loads, Operand, Source, loads_of
 from hwacc.compiler.emit.panels import Range
 from hwacc.compiler.emit.residency import Held, Residency, Unit
 from hwacc.compiler.emit.schedule import Schedule
@@ -36,8 +35,8 @@ class PanelScheduler:
         self.sizes = Sizes(spec, config)
         self.slots = {slot.name: index for index, slot in enumerate(spec.slots(config))}
         self.west, self.north = Source(spec, Target.WEST, config), Source(spec, Target.NORTH, config)
-        self.bias = lru_cache(maxsize=None)(lambda columns: self._loads(panels.bias_accesses(spec, config, columns)))
-        self.parameters = lru_cache(maxsize=None)(lambda columns: self._loads(panels.parameter_accesses(spec, config, columns)))
+        self.bias = lru_cache(maxsize=None)(lambda columns: loads_of(panels.bias_accesses(spec, config, columns), config))
+        self.parameters = lru_cache(maxsize=None)(lambda columns: loads_of(panels.parameter_accesses(spec, config, columns), config))
         across = not (spec.west_k_contiguous or spec.north_k_contiguous)
         self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config, across=across))
         pitch = spec.n * spec.element_bytes
@@ -51,9 +50,6 @@ class PanelScheduler:
     def build(self, blocking: Blocking) -> Schedule:
         """The schedule of ``blocking``, whose panels must fit."""
         return _Run(self, blocking).schedule
-
-    def _loads(self, accesses: Iterable[Access]) -> Loads:
-        return [(fields, cost.load_cycles(fields, self.config)) for access in accesses for fields in load_fields(access)]
 
 
 class _Run:
@@ -93,12 +89,11 @@ class _Run:
         some_rows = split_range(rows, blocking.last_rows) if is_last else [rows]
         some_columns = split_range(columns, blocking.last_columns) if is_last else [columns]
         *pieces, last = self._pieces(blocking.first_steps if number < blocking.first_panels else blocking.last_steps if is_last else ())
+        whole = [(rows, columns)]
+        first = whole if number else list(product(split_range(rows, blocking.first_rows), split_range(columns, blocking.first_columns)))
         for index, (step, part) in enumerate(pieces):
-            if index == number == 0:
-                for some in product(split_range(rows, blocking.first_rows), split_range(columns, blocking.first_columns)):
-                    self._compute(result, row, column, step, part, some)
-            else:
-                self._compute(result, row, column, step, part, (rows, columns))
+            for some in whole if index else first:
+                self._compute(result, row, column, step, part, some)
         reader = None
         for finished in product(some_rows, some_columns):
             computed = self._compute(result, row, column, *last, finished)

@@ -28,13 +28,13 @@ def west_accesses(spec: ContractionSpec, pixels: Range, part: Range, line: int, 
     if spec.gathers:
         return [_gathered(Picture(spec.k, spec.m), pixels, part, line)]
     if spec.is_matrix:
-        return [_matrix(Picture(spec.k, spec.m), Picture(spec.m, spec.k), spec.input_layout == "mk", pixels, part, line, cuts)]
+        return [_matrix(Picture(spec.k, spec.m), Picture(spec.m, spec.k), spec.west_k_contiguous, pixels, part, line, cuts)]
     return list(_window_accesses(spec, pixels, part, line))
 
 
 def north_accesses(spec: ContractionSpec, columns: Range, part: Range, line: int, cuts: Cuts = WHOLE) -> list[Access]:
     """A ``part`` of k for the output channels ``columns`` of the weights, likewise."""
-    return [_matrix(Picture(spec.k, spec.n), Picture(spec.n, spec.k), spec.weights_layout == "nk", columns, part, line, cuts)]
+    return [_matrix(Picture(spec.k, spec.n), Picture(spec.n, spec.k), spec.north_k_contiguous, columns, part, line, cuts)]
 
 
 def _matrix(by_lane: Picture, by_step: Picture, k_contiguous: bool, lanes: Range, part: Range, line: int, cuts: Cuts) -> Access:
