@@ -44,7 +44,7 @@ class Device:
         _require_reach(transport, self.config, name)
         self._verified: WeakValueDictionary[int, Stream] = WeakValueDictionary()
         self._allocator = Allocator(transport.memory_base, transport.memory_size)
-        self._queue = SubmissionQueue(transport, self.registers, self._allocator, ring_log2=ring_log2, name=name)
+        self._queue = SubmissionQueue(transport, self.registers, self._allocator, self.config, ring_log2=ring_log2, name=name)
 
     @classmethod
     def open(cls, name: str, config: ArrayConfig, *, ring_log2: int = DEFAULT_RING_LOG2, **options: Any) -> Device:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from hwacc import isa
+from hwacc.config import ArrayConfig
 from hwacc.driver.buffers import Allocator, DeviceBuffer
 from hwacc.driver.completion import Completion
 from hwacc.driver.registers import Registers
@@ -31,12 +32,14 @@ class SubmissionQueue:
     ``name`` is the device's, for messages.
     """
 
-    def __init__(self, transport: Transport, registers: Registers, allocator: Allocator, *, ring_log2: int, name: str) -> None:
+    def __init__(
+        self, transport: Transport, registers: Registers, allocator: Allocator, config: ArrayConfig, *, ring_log2: int, name: str
+    ) -> None:
         self._transport = transport
         self._registers = registers
         self._allocator = allocator
         self._name = name
-        self._ring = DescriptorRing(transport, registers, allocator, ring_log2)
+        self._ring = DescriptorRing(transport, registers, allocator, config, ring_log2)
         self._outstanding: list[Submission] = []
         self._next_tag = 1
         self._accounted = registers["SUBMISSIONS"].read()
@@ -53,7 +56,7 @@ class SubmissionQueue:
         end = isa.describe(isa.END, address=record.address, tag=submission.tag)
         self._next_tag = (self._next_tag + 1) % _TAGS
         self._outstanding.append(submission)
-        self._ring.push(b"".join(descriptor.encode() for descriptor in [*descriptors, end]))
+        self._ring.push([*descriptors, end])
         return submission
 
     def wait(self, submission: Submission, max_cycles: int, seconds: float) -> Completion:

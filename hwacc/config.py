@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from hwacc.errors import ConfigError
-from hwacc.isa import Dataflow
+from hwacc.isa import SHORT_BYTES, Dataflow
 
 INT32_BYTES = 4
 PARAMETER_BYTES = 8
@@ -74,6 +74,15 @@ class ArrayConfig:
     def available_dataflows(self) -> tuple[Dataflow, ...]:
         """The dataflows that the hardware has."""
         return DATAFLOWS[self.dataflows]
+
+    @property
+    def entry_bytes(self) -> int:
+        """Bytes of an entry of the descriptor ring: a short descriptor, or a beat where that is more."""
+        return max(SHORT_BYTES, self.bus_bytes)
+
+    def in_ring(self, descriptor: bytes) -> bytes:
+        """An encoded descriptor as it lies in the ring: in whole entries, what it does not fill zero."""
+        return descriptor + bytes(-len(descriptor) % self.entry_bytes)
 
     @property
     def west_window(self) -> int:

@@ -1,8 +1,10 @@
 """The descriptor format: the one statement of it.
 
-A *descriptor* is 64 bytes, little-endian. Fields are packed from bit 0 upwards
-in the order of the tables below, after a common 32-bit header. Everything else
-(the hardware's decoder, the encoder, the disassembler, ``docs/isa.md``) is derived.
+A *descriptor* is short, 32 bytes, or long, 64 bytes, little-endian. Fields are
+packed from bit 0 upwards in the order of the tables below, after a common
+header; those of the second half from bit 256 upwards. In a short descriptor the
+fields of the second half have their defaults. Everything else (the hardware's
+decoder, the encoder, the disassembler, ``docs/isa.md``) is derived.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from enum import IntEnum
 
 from hwacc.errors import EncodingError
 
-VERSION = 4
-DESCRIPTOR_BYTES = 64
-DESCRIPTOR_BITS = DESCRIPTOR_BYTES * 8
+VERSION = 5
+SHORT_BYTES = 32
+"""Bytes of a short descriptor, and of each half of a long one."""
+LONG_BYTES = 2 * SHORT_BYTES
+HALF_BITS = SHORT_BYTES * 8
 ADDRESS_BITS = 40
 LOAD_DIMS = 4
 STORE_DIMS = 3
@@ -98,12 +102,13 @@ STATUS_MEANING: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a descriptor: name, width in bits, signedness, meaning."""
+    """One field of a descriptor: name, width in bits, meaning, signedness, and the value where none is given."""
 
     name: str
     bits: int
     doc: str
     signed: bool = False
+    default: int = 0
 
     @property
     def low(self) -> int:
@@ -118,27 +123,46 @@ class Field:
 
 @dataclass(frozen=True)
 class Op:
-    """One opcode: its number, the engine that executes it, and its fields in packing order."""
+    """One opcode: its number, the engine that executes it, and its fields in packing order.
+
+    ``first_fields`` follow the header, ``second_fields`` are those of the second half.
+    """
 
     name: str
     code: int
     engine: Engine
     doc: str
-    own_fields: tuple[Field, ...]
+    first_fields: tuple[Field, ...]
+    second_fields: tuple[Field, ...] = ()
+
+    @property
+    def own_fields(self) -> tuple[Field, ...]:
+        """All fields but the header's."""
+        return self.first_fields + self.second_fields
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """Header and own fields, from bit 0 upwards."""
         return HEADER + self.own_fields
 
+    @property
+    def halves(self) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+        """The fields of the first half, header included, and those of the second."""
+        return HEADER + self.first_fields, self.second_fields
+
     def offset(self, name: str) -> int:
         """Lowest bit of field ``name``; raises :class:`EncodingError` if there is none."""
-        bit = 0
-        for field in self.fields:
-            if field.name == name:
-                return bit
-            bit += field.bits
+        for start, fields in zip((0, HALF_BITS), self.halves):
+            bit = start
+            for field in fields:
+                if field.name == name:
+                    return bit
+                bit += field.bits
         raise EncodingError(f"{self.name} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}")
+
+    def needs_long(self, values: Mapping[str, int]) -> bool:
+        """Whether a field of the second half is not at its default; one that ``values`` does not name is."""
+        return any(values.get(field.name, field.default) != field.default for field in self.second_fields)
 
 
 HEADER: tuple[Field, ...] = (
@@ -149,29 +173,30 @@ HEADER: tuple[Field, ...] = (
     Field("signal_load", 1, "Push a token to LOAD when done."),
     Field("signal_compute", 1, "Push a token to COMPUTE when done."),
     Field("signal_store", 1, "Push a token to STORE when done."),
-    Field("reserved", 18, "Zero."),
+    Field("long", 1, "1: a second half follows. 0: its fields have their defaults."),
+    Field("reserved", 1, "Zero."),
 )
+DERIVED = ("opcode", "long", "reserved")
+"""Header fields that nobody chooses: they follow from the others."""
 
 
-def _load_dims() -> tuple[Field, ...]:
-    fields: list[Field] = []
-    for dim in range(1, LOAD_DIMS + 1):
-        fields += [
-            Field(f"count{dim}", 16, f"Iterations of loop {dim} (1 is the innermost); at least 1."),
-            Field(f"stride{dim}", 32, f"Bytes in memory from one iteration of loop {dim} to the next.", signed=True),
-            Field(f"local_stride{dim}", 20, f"Bytes in the target from one iteration of loop {dim} to the next.", signed=True),
-        ]
-    return tuple(fields)
+def _load_count(dim: int) -> Field:
+    return Field(f"count{dim}", 16, f"Iterations of loop {dim} (1 is the innermost); at least 1.", default=1)
 
 
-def _store_dims() -> tuple[Field, ...]:
-    fields: list[Field] = []
-    for dim in range(1, STORE_DIMS + 1):
-        fields += [
-            Field(f"count{dim}", 16, f"Rows of loop {dim} (1 is the innermost); at least 1."),
-            Field(f"stride{dim}", 32, f"Bytes in memory from one row of loop {dim} to the next.", signed=True),
-        ]
-    return tuple(fields)
+def _load_strides(dim: int) -> tuple[Field, ...]:
+    return (
+        Field(f"stride{dim}", 32, f"Bytes in memory from one iteration of loop {dim} to the next.", signed=True),
+        Field(f"local_stride{dim}", 20, f"Bytes in the target from one iteration of loop {dim} to the next.", signed=True),
+    )
+
+
+def _store_count(dim: int) -> Field:
+    return Field(f"count{dim}", 16, f"Rows of loop {dim} (1 is the innermost); at least 1.", default=1)
+
+
+def _store_stride(dim: int) -> Field:
+    return Field(f"stride{dim}", 32, f"Bytes in memory from one row of loop {dim} to the next.", signed=True)
 
 
 LOAD = Op(
@@ -192,10 +217,23 @@ LOAD = Op(
     (
         Field("address", ADDRESS_BITS, "Memory address of byte 0 of the first run, inside the bounds or not."),
         Field("run", 16, "Bytes of a run; at least 1."),
-        Field("pad", 8, "Byte for what lies outside the bounds.", signed=True),
-        *_load_dims(),
+        _load_count(1),
+        *_load_strides(1),
+        _load_count(4),
+        *_load_strides(4),
         Field("local", 20, "Byte address of the first run in the target."),
         Field("target", 2, "0 west operand, 1 north operand, 2 accumulator, 3 parameters."),
+        Field("signal_each", 1, "1: the tokens are pushed after every iteration of loop 4. 0: at the end."),
+        Field("align_start", 1, "1: each run begins at the first multiple of the bus width at or after its address."),
+        Field("align_end", 1, "1: each run goes on to the first multiple of the bus width at or after its end."),
+        Field("align_between", 1, "1: iterations of loop 4 that signal are cut at such multiples, too. Without `signal_each` no effect."),
+    ),
+    (
+        _load_count(2),
+        _load_count(3),
+        *_load_strides(2),
+        *_load_strides(3),
+        Field("pad", 8, "Byte for what lies outside the bounds.", signed=True),
         Field("bounded", 1, "Whether the bounds apply."),
         Field("x0", 20, "First x, in bytes.", signed=True),
         Field("x_limit", 20, "Bytes of a row inside the bounds."),
@@ -203,10 +241,6 @@ LOAD = Op(
         Field("y_limit", 16, "Rows inside the bounds."),
         Field("y_step2", 8, "Rows from one iteration of loop 2 to the next."),
         Field("y_step4", 8, "Rows from one iteration of loop 4 to the next."),
-        Field("signal_each", 1, "1: the tokens are pushed after every iteration of loop 4. 0: at the end."),
-        Field("align_start", 1, "1: each run begins at the first multiple of the bus width at or after its address."),
-        Field("align_end", 1, "1: each run goes on to the first multiple of the bus width at or after its end."),
-        Field("align_between", 1, "1: iterations of loop 4 that signal are cut at such multiples, too. Without `signal_each` no effect."),
     ),
 )
 
@@ -266,7 +300,8 @@ STORE = Op(
         Field("address", ADDRESS_BITS, "Memory address of the first row."),
         Field("n", 16, "Elements of a row; at least 1."),
         Field("acc", 16, "First accumulator word."),
-        *_store_dims(),
+        _store_count(1),
+        _store_stride(1),
         Field("output", 1, "0 int8, requantised; 1 int32, as it is."),
         Field("per_channel", 1, "1: multiplier and shift of each column from the parameter buffer."),
         Field("double_round", 1, "1: TOSA double rounding."),
@@ -277,6 +312,12 @@ STORE = Op(
         Field("clamp_min", 8, "Smallest output.", signed=True),
         Field("clamp_max", 8, "Largest output.", signed=True),
         Field("acc_stride", 16, "Accumulator words from one row to the next; 0: `ceil(n / cols)`."),
+    ),
+    (
+        _store_count(2),
+        _store_count(3),
+        _store_stride(2),
+        _store_stride(3),
     ),
 )
 
@@ -343,39 +384,56 @@ class Descriptor:
     def __getitem__(self, name: str) -> int:
         return self.values[name]
 
+    @property
+    def size(self) -> int:
+        """Bytes of :meth:`encode`."""
+        return LONG_BYTES if self.values["long"] else SHORT_BYTES
+
     def encode(self) -> bytes:
-        """The 64 bytes of this descriptor."""
-        return pack(self.op.fields, self.values, self.op.name, DESCRIPTOR_BYTES)
+        """The bytes of this descriptor: short if that can be."""
+        halves = self.op.halves[: self.size // SHORT_BYTES]
+        return b"".join(pack(fields, self.values, self.op.name, SHORT_BYTES) for fields in halves)
 
     def replace(self, **values: int) -> Descriptor:
         """A copy with other values; raises :class:`EncodingError` where they do not fit."""
-        return describe(self.op, **{**{k: v for k, v in self.values.items() if k not in ("opcode", "reserved")}, **values})
+        return describe(self.op, **{**{k: v for k, v in self.values.items() if k not in DERIVED}, **values})
 
 
 def describe(op: Op, **values: int) -> Descriptor:
-    """A descriptor of ``op``; fields not named are 0, loop counts 1.
+    """A descriptor of ``op``; fields not named have their defaults: 0, loop counts 1.
 
     Raises :class:`EncodingError` for an unknown field or a value that does not fit.
     """
-    full = {field.name: 1 if field.name.startswith("count") else 0 for field in op.fields}
-    full["opcode"] = op.code
+    full = {field.name: field.default for field in op.fields}
     for name, value in values.items():
         op.offset(name)
         full[name] = int(value)
+    full |= {"opcode": op.code, "long": int(op.needs_long(full))}
     for field in op.fields:
         _check(field, full[field.name], op.name)
     return Descriptor(op, full)
 
 
+def size_of(data: bytes) -> int:
+    """Bytes of the descriptor that begins with ``data``, at least its first two bytes, whatever its opcode."""
+    return LONG_BYTES if unpack(HEADER, data[:2])["long"] else SHORT_BYTES
+
+
 def decode(data: bytes) -> Descriptor:
-    """Inverse of :meth:`Descriptor.encode`; raises :class:`EncodingError` for an unknown opcode."""
-    if len(data) != DESCRIPTOR_BYTES:
-        raise EncodingError(f"a descriptor has {DESCRIPTOR_BYTES} bytes, not {len(data)}")
+    """Inverse of :meth:`Descriptor.encode`; also takes a long descriptor that could be short.
+
+    Raises :class:`EncodingError` for an unknown opcode or another number of bytes than its form has.
+    """
+    if len(data) != size_of(data):
+        raise EncodingError(f"a {'long' if size_of(data) == LONG_BYTES else 'short'} descriptor has {size_of(data)} bytes, not {len(data)}")
     op = OP_BY_CODE.get(data[0])
     if op is None:
         known = ", ".join(f"{op.name} {op.code:#04x}" for op in OPS)
         raise EncodingError(f"unknown opcode {data[0]:#04x}; known: {known}")
-    return Descriptor(op, unpack(op.fields, data))
+    values = {field.name: field.default for field in op.fields}
+    for start, fields in zip(range(0, len(data), SHORT_BYTES), op.halves):
+        values |= unpack(fields, data[start : start + SHORT_BYTES])
+    return Descriptor(op, {**values, "long": int(op.needs_long(values))})
 
 
 def pack(fields: tuple[Field, ...], values: Mapping[str, int], where: str, size: int) -> bytes:
@@ -406,6 +464,16 @@ def _check(field: Field, value: int, where: str) -> None:
         raise EncodingError(f"{where}.{field.name} must fit in {field.bits} {kind} bits, not {value}")
 
 
+def _default_second_half() -> bytes:
+    """The second half that a short descriptor stands for, the same for every opcode: the hardware fills it in without looking."""
+    defaults = {
+        pack(op.second_fields, {f.name: f.default for f in op.second_fields}, op.name, SHORT_BYTES) for op in OPS if op.second_fields
+    }
+    (only,) = defaults
+    return only
+
+
 for _op in OPS:
-    assert sum(field.bits for field in _op.fields) <= DESCRIPTOR_BITS, _op.name
+    assert all(sum(field.bits for field in half) <= HALF_BITS for half in _op.halves), _op.name
 assert sum(field.bits for field in COMPLETION) <= COMPLETION_BYTES * 8
+DEFAULT_SECOND_HALF = _default_second_half()

@@ -22,7 +22,9 @@ def isa_page() -> str:
     parts = [
         NOTE.format(source="hwacc/isa.py"),
         "# The descriptor format",
-        f"Version {isa.VERSION}. A descriptor is {isa.DESCRIPTOR_BYTES} bytes, little-endian; bit 0 is the lowest bit of the first byte. "
+        f"Version {isa.VERSION}. A descriptor is short, {isa.SHORT_BYTES} bytes, or long, {isa.LONG_BYTES} bytes, little-endian; bit 0 is "
+        f"the lowest bit of the first byte. In a short one the fields from bit {isa.HALF_BITS} upwards have their defaults: 0, or 1 for "
+        "the counts of loops. "
         "`wait` and `signal` bits are the only ordering between the three engines; an engine executes its own descriptors in order. "
         f"At most {isa.MOST_TOKENS} tokens of one engine for another may wait to be taken, "
         f"and a descriptor has at most {isa.MOST_PARTS} parts (iterations that signal, steps of a reduction).",
@@ -31,7 +33,9 @@ def isa_page() -> str:
     ]
     header_bits = sum(field.bits for field in isa.HEADER)
     for op in isa.OPS:
-        parts += [f"## {op.name} ({op.code:#04x})", f"Engine: {op.engine.name}. {op.doc}", _field_table(op.own_fields, header_bits)]
+        parts += [f"## {op.name} ({op.code:#04x})", f"Engine: {op.engine.name}. {op.doc}", _field_table(op.first_fields, header_bits)]
+        if op.second_fields:
+            parts += ["In the second half:", _field_table(op.second_fields, isa.HALF_BITS)]
     parts += [
         "## Completion record",
         f"{isa.COMPLETION_BYTES} bytes that END writes. The status is never zero, so cleared memory is not a result.",
@@ -57,7 +61,9 @@ def csr_page() -> str:
                 NOTE.format(source="hwacc/csr.py"),
                 "# The registers",
                 "32 bits each, on AXI4-Lite. An address without a register answers SLVERR. A submission: write descriptors, the last one "
-                "END, into the ring, then write their count to `RING_TAIL`; the device runs until `RING_HEAD` equals it.",
+                "END, into the ring, then write the count of their entries to `RING_TAIL`; the device runs until `RING_HEAD` equals it. "
+                f"An entry has {isa.SHORT_BYTES} bytes, or a beat where the bus is wider, at a multiple of its size. A descriptor begins "
+                "with an entry and takes as many as it needs, round the end of the ring if need be.",
                 table(("offset", "name", "access", "purpose", "fields"), rows),
             ]
         )

@@ -2,7 +2,7 @@
 
 File layout, little-endian: ``HWST``, ISA version u32, configuration hash u32,
 counts of buffers, descriptors and relocations u32 each; then for each buffer
-its size u64 and its name (u16 length, UTF-8); the descriptors, 64 bytes each;
+its size u64 and its name (u16 length, UTF-8); the descriptors, short or long;
 the relocations, each the index of a descriptor and of a buffer, u32 each.
 
 A relocation says that the descriptor's ``address`` is an offset into that
@@ -79,12 +79,12 @@ class Stream:
             position += length
         descriptors = []
         for index in range(descriptor_count):
-            raw = data[position : position + isa.DESCRIPTOR_BYTES]
+            size = isa.size_of(data[position : position + 2])
             try:
-                descriptors.append(isa.decode(raw))
+                descriptors.append(isa.decode(data[position : position + size]))
             except EncodingError as error:
                 raise StreamError(f"{where}: descriptor {index}: {error}") from None
-            position += isa.DESCRIPTOR_BYTES
+            position += size
         relocations: list[int | None] = [None] * descriptor_count
         for _ in range(relocation_count):
             index, slot = _RELOCATION.unpack_from(data, position)
@@ -109,7 +109,8 @@ class Stream:
 
     def text(self) -> str:
         """A listing, one descriptor a line, as ``hwacc disasm`` prints it."""
-        lines = [f"; configuration {self.config_hash:#010x}, {len(self.descriptors)} descriptors"]
+        size = sum(descriptor.size for descriptor in self.descriptors)
+        lines = [f"; configuration {self.config_hash:#010x}, {len(self.descriptors)} descriptors, {size} bytes"]
         lines += [f"; buffer {i} {slot.name}: {slot.size} bytes" for i, slot in enumerate(self.slots)]
         for index, (descriptor, slot) in enumerate(zip(self.descriptors, self.relocations)):
             lines.append(f"{index:5} {format_descriptor(descriptor, self.slots[slot].name if slot is not None else None)}")
@@ -131,11 +132,10 @@ def format_descriptor(descriptor: isa.Descriptor, buffer: str | None = None) -> 
     tokens = [field.name for field in isa.HEADER if field.name.startswith(("wait_", "signal_")) and values[field.name]]
     fields = []
     for field in descriptor.op.own_fields:
-        default = 1 if field.name.startswith("count") else 0
         value = values[field.name]
         if field.name == "address":
             signed = value - (1 << isa.ADDRESS_BITS) if value >> (isa.ADDRESS_BITS - 1) else value
             fields.append(f"address={buffer}{signed:+d}" if buffer is not None else f"address={value:#x}")
-        elif value != default:
+        elif value != field.default:
             fields.append(f"{field.name}={value}")
     return " ".join([f"{descriptor.op.name:8}", *(f"[{token.replace('_', ' ')}]" for token in tokens), *fields])

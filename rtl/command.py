@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwacc import isa
 from hwacc.config import ArrayConfig
 from hwacc.rtl.account import CycleAccount, account_layout
-from hwacc.rtl.decode import INDEX_BITS, layout, work_layout
+from hwacc.rtl.decode import INDEX_BITS, layout, packed, work_layout
 from hwacc.rtl.dispatch import ENGINES, EngineQueue
 from hwacc.rtl.fetch import DescriptorFetch
 from hwacc.rtl.interfaces import fault_layout, read_port, write_port
@@ -143,7 +143,7 @@ class CommandProcessor(wiring.Component):
                 with m.If(accepted):
                     m.d.sync += index.eq(index + 1)
                 with m.If(at_end & all_empty & ~any_busy & in_time):
-                    m.d.sync += end.eq(descriptor[: layout(isa.END).size])
+                    m.d.sync += end.eq(packed(isa.END, descriptor))
                     m.d.comb += fetch.descriptor.ready.eq(1)
                     m.next = "RECORD"
                 with m.If((at_end | full) & ~all_empty & quiet):
@@ -169,7 +169,7 @@ class CommandProcessor(wiring.Component):
                     m.next = "RESET"
             with m.State("SKIP"):
                 m.d.comb += fetch.descriptor.ready.eq(1)
-                m.d.sync += end.eq(descriptor[: layout(isa.END).size])
+                m.d.sync += end.eq(packed(isa.END, descriptor))
                 with m.If(fetch.descriptor.valid & (descriptor[:8] == isa.END.code)):
                     m.next = "RECORD"
                 with m.If(fetch.descriptor.valid & fetch.error):
@@ -203,7 +203,7 @@ class CommandProcessor(wiring.Component):
         with m.Switch(descriptor[:8]):
             for engine, queue in queues.items():
                 with m.Case(ENGINE_OPS[engine].code):
-                    payload = Cat(descriptor[: layout(ENGINE_OPS[engine]).size], index)
+                    payload = Cat(packed(ENGINE_OPS[engine], descriptor), index)
                     m.d.comb += [
                         queue.queue.payload.eq(payload),
                         queue.queue.valid.eq(1),

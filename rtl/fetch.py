@@ -1,12 +1,13 @@
 """The descriptor fetcher."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import exact_log2
 
 from hwacc import isa
 from hwacc.config import ArrayConfig
+from hwacc.rtl.decode import LONG_BIT
 from hwacc.rtl.interfaces import read_port
 
 BEATS_AHEAD = 36
@@ -18,26 +19,28 @@ BEATS_HURRIED = 16
 class DescriptorFetch(wiring.Component):
     """Reads descriptors from the ring, ahead of their use, and hands them out whole.
 
-    Asks for a descriptor as soon as the doorbell announces it and there is room for ``ahead`` of them.
-    A descriptor is 64 bytes at a multiple of 64 (low bits of ``base`` are ignored), so no burst crosses 4 KiB.
+    Asks for an entry of the ring as soon as the doorbell announces it and there is room for ``ahead`` of them. An entry lies at a
+    multiple of its size (low bits of ``base`` are ignored), so no burst crosses 4 KiB.
 
     base, log2
         Address and size of the ring: constant while it runs.
     tail
-        Descriptors written so far, modulo 65536. ``head``: descriptors handed out.
+        Entries written so far, modulo 65536. ``head``: entries handed out.
     descriptor
-        One descriptor; valid for at least one cycle for each, from the cycle after its last beat on. ``error`` says that the memory
-        refused it.
+        One descriptor in its long form; valid for at least one cycle for each, from the cycle after its last beat on. ``error`` says
+        that the memory refused it. One comes as often as the bus can bring the beats of its entries.
     enough
         So much is owed that no read need be put off for more.
     clear
         While high, asks for nothing, drops what arrives and what is held. ``idle`` says that nothing is owed; then ``head``
         becomes ``head_to``.
+
+    Not handled: a doorbell that never announces the second entry of a descriptor, which is waited for.
     """
 
     def __init__(self, config: ArrayConfig, *, ahead: int | None = None):
         self.config = config
-        self.ahead = ahead or max(2, BEATS_AHEAD * config.bus_bytes // isa.DESCRIPTOR_BYTES)
+        self.ahead = ahead or max(2, BEATS_AHEAD * config.bus_bytes // config.entry_bytes)
         super().__init__(
             {
                 "base": In(config.address_bits),
@@ -48,7 +51,7 @@ class DescriptorFetch(wiring.Component):
                 "clear": In(1),
                 "idle": Out(1),
                 "memory": Out(read_port(config)),
-                "descriptor": Out(stream.Signature(isa.DESCRIPTOR_BITS)),
+                "descriptor": Out(stream.Signature(2 * isa.HALF_BITS)),
                 "error": Out(1),
                 "enough": Out(1),
             }
@@ -56,14 +59,15 @@ class DescriptorFetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beats = isa.DESCRIPTOR_BYTES // self.config.bus_bytes
-        asked = Signal(16)  # descriptors asked for, as head and tail count
+        entry = self.config.entry_bytes
+        beats = entry // self.config.bus_bytes  # of an entry
+        asked = Signal(16)  # entries asked for, as head and tail count
         owed = Signal(range(self.ahead * beats + 1))  # beats that memory owes
         mask = (1 << self.log2)[:16] - 1
         room = (asked - self.head)[:16] < self.ahead
         m.d.comb += [
             self.memory.ar.valid.eq(~self.clear & (asked != self.tail) & room),
-            self.memory.ar.payload.addr.eq((self.base & -isa.DESCRIPTOR_BYTES) + ((asked & mask) << ceil_log2(isa.DESCRIPTOR_BYTES))),
+            self.memory.ar.payload.addr.eq((self.base & -entry) + ((asked & mask) << exact_log2(entry))),
             self.memory.ar.payload.len.eq(beats - 1),
         ]
         asks = self.memory.ar.valid & self.memory.ar.ready
@@ -85,28 +89,44 @@ class DescriptorFetch(wiring.Component):
             moves.eq(gathers & (held.r_rdy | self.memory.r.valid)),
         ]
 
-        gathered = Signal(isa.DESCRIPTOR_BITS, reset_less=True)
-        failed = Signal()
-        count = Signal(range(beats + 1))
+        failed, long, whole = Signal(), Signal(), Signal()
+        entries = isa.LONG_BYTES // entry  # of a long descriptor
+        count = Signal(range(entries * beats + 1))  # beats gathered
         taken = self.descriptor.valid & self.descriptor.ready
+        starts = taken | (count == 0)
+        gathered = self._gather(m, moves, starts, count >= beats, beat[:width])
         m.d.comb += [
-            self.descriptor.valid.eq((count == beats) & ~self.clear),
+            long.eq(gathered[LONG_BIT] if entries > 1 else 0),  # of two entries, that is
+            whole.eq(((count == beats) & ~long) | (count == entries * beats)),
+            self.descriptor.valid.eq(whole & ~self.clear),
             self.descriptor.payload.eq(gathered),
             self.error.eq(failed),
-            gathers.eq((count != beats) | taken),
+            gathers.eq(~whole | taken),
             held.r_en.eq(self.clear | gathers),
         ]
         with m.If(taken):
-            m.d.sync += [count.eq(0), self.head.eq(self.head + 1), failed.eq(0)]
+            m.d.sync += [count.eq(0), self.head.eq(self.head + 1 + long), failed.eq(0)]
         with m.If(moves):
-            m.d.sync += [
-                gathered.eq((gathered >> width) | (beat[:width] << (isa.DESCRIPTOR_BITS - width))),
-                failed.eq(beat[width] | (failed & ~taken)),
-                count.eq(Mux(taken, 1, count + 1)),
-            ]
+            m.d.sync += [failed.eq(beat[width] | (failed & ~taken)), count.eq(Mux(taken, 1, count + 1))]
         m.d.comb += self.idle.eq((owed == 0) & ~held.r_rdy)
         with m.If(self.clear):
             m.d.sync += [count.eq(0), failed.eq(0)]
             with m.If(self.idle):
                 m.d.sync += [asked.eq(self.head_to), self.head.eq(self.head_to)]
         return m
+
+    def _gather(self, m, moves, starts, in_second, beat):
+        """The descriptor, in halves that shift their beats in from above. The second one has its default until there is more."""
+        first, second = Signal(isa.HALF_BITS, reset_less=True), Signal(isa.HALF_BITS, reset_less=True)
+        default = int.from_bytes(isa.DEFAULT_SECOND_HALF, "little")
+        if len(beat) > isa.HALF_BITS:
+            with m.If(moves):
+                m.d.sync += [first.eq(beat), second.eq(Mux(beat[LONG_BIT], beat[isa.HALF_BITS :], default))]
+            return Cat(first, second)
+        with m.If(moves & (starts | ~in_second)):
+            m.d.sync += first.eq(Cat(first, beat)[len(beat) :])
+        with m.If(moves & starts):
+            m.d.sync += second.eq(default)
+        with m.Elif(moves & in_second):
+            m.d.sync += second.eq(Cat(second, beat)[len(beat) :])
+        return Cat(first, second)

@@ -70,21 +70,25 @@ irdl.dialect @hwacc {
     %signal_store = irdl.base "#builtin.integer"
     %address = irdl.base "#builtin.integer"
     %run = irdl.base "#builtin.integer"
-    %pad = irdl.base "#builtin.integer"
     %count1 = irdl.base "#builtin.integer"
     %stride1 = irdl.base "#builtin.integer"
     %local_stride1 = irdl.base "#builtin.integer"
-    %count2 = irdl.base "#builtin.integer"
-    %stride2 = irdl.base "#builtin.integer"
-    %local_stride2 = irdl.base "#builtin.integer"
-    %count3 = irdl.base "#builtin.integer"
-    %stride3 = irdl.base "#builtin.integer"
-    %local_stride3 = irdl.base "#builtin.integer"
     %count4 = irdl.base "#builtin.integer"
     %stride4 = irdl.base "#builtin.integer"
     %local_stride4 = irdl.base "#builtin.integer"
     %local = irdl.base "#builtin.integer"
     %target = irdl.base "#builtin.integer"
+    %signal_each = irdl.base "#builtin.integer"
+    %align_start = irdl.base "#builtin.integer"
+    %align_end = irdl.base "#builtin.integer"
+    %align_between = irdl.base "#builtin.integer"
+    %count2 = irdl.base "#builtin.integer"
+    %count3 = irdl.base "#builtin.integer"
+    %stride2 = irdl.base "#builtin.integer"
+    %local_stride2 = irdl.base "#builtin.integer"
+    %stride3 = irdl.base "#builtin.integer"
+    %local_stride3 = irdl.base "#builtin.integer"
+    %pad = irdl.base "#builtin.integer"
     %bounded = irdl.base "#builtin.integer"
     %x0 = irdl.base "#builtin.integer"
     %x_limit = irdl.base "#builtin.integer"
@@ -92,10 +96,6 @@ irdl.dialect @hwacc {
     %y_limit = irdl.base "#builtin.integer"
     %y_step2 = irdl.base "#builtin.integer"
     %y_step4 = irdl.base "#builtin.integer"
-    %signal_each = irdl.base "#builtin.integer"
-    %align_start = irdl.base "#builtin.integer"
-    %align_end = irdl.base "#builtin.integer"
-    %align_between = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -105,32 +105,32 @@ irdl.dialect @hwacc {
       "signal_store" = %signal_store,
       "address" = %address,
       "run" = %run,
-      "pad" = %pad,
       "count1" = %count1,
       "stride1" = %stride1,
       "local_stride1" = %local_stride1,
-      "count2" = %count2,
-      "stride2" = %stride2,
-      "local_stride2" = %local_stride2,
-      "count3" = %count3,
-      "stride3" = %stride3,
-      "local_stride3" = %local_stride3,
       "count4" = %count4,
       "stride4" = %stride4,
       "local_stride4" = %local_stride4,
       "local" = %local,
       "target" = %target,
+      "signal_each" = %signal_each,
+      "align_start" = %align_start,
+      "align_end" = %align_end,
+      "align_between" = %align_between,
+      "count2" = %count2,
+      "count3" = %count3,
+      "stride2" = %stride2,
+      "local_stride2" = %local_stride2,
+      "stride3" = %stride3,
+      "local_stride3" = %local_stride3,
+      "pad" = %pad,
       "bounded" = %bounded,
       "x0" = %x0,
       "x_limit" = %x_limit,
       "y0" = %y0,
       "y_limit" = %y_limit,
       "y_step2" = %y_step2,
-      "y_step4" = %y_step4,
-      "signal_each" = %signal_each,
-      "align_start" = %align_start,
-      "align_end" = %align_end,
-      "align_between" = %align_between
+      "y_step4" = %y_step4
     }
   }
 
@@ -199,10 +199,6 @@ irdl.dialect @hwacc {
     %acc = irdl.base "#builtin.integer"
     %count1 = irdl.base "#builtin.integer"
     %stride1 = irdl.base "#builtin.integer"
-    %count2 = irdl.base "#builtin.integer"
-    %stride2 = irdl.base "#builtin.integer"
-    %count3 = irdl.base "#builtin.integer"
-    %stride3 = irdl.base "#builtin.integer"
     %output = irdl.base "#builtin.integer"
     %per_channel = irdl.base "#builtin.integer"
     %double_round = irdl.base "#builtin.integer"
@@ -213,6 +209,10 @@ irdl.dialect @hwacc {
     %clamp_min = irdl.base "#builtin.integer"
     %clamp_max = irdl.base "#builtin.integer"
     %acc_stride = irdl.base "#builtin.integer"
+    %count2 = irdl.base "#builtin.integer"
+    %count3 = irdl.base "#builtin.integer"
+    %stride2 = irdl.base "#builtin.integer"
+    %stride3 = irdl.base "#builtin.integer"
     irdl.attributes {
       "wait_load" = %wait_load,
       "wait_compute" = %wait_compute,
@@ -225,10 +225,6 @@ irdl.dialect @hwacc {
       "acc" = %acc,
       "count1" = %count1,
       "stride1" = %stride1,
-      "count2" = %count2,
-      "stride2" = %stride2,
-      "count3" = %count3,
-      "stride3" = %stride3,
       "output" = %output,
       "per_channel" = %per_channel,
       "double_round" = %double_round,
@@ -238,7 +234,11 @@ irdl.dialect @hwacc {
       "zero_point" = %zero_point,
       "clamp_min" = %clamp_min,
       "clamp_max" = %clamp_max,
-      "acc_stride" = %acc_stride
+      "acc_stride" = %acc_stride,
+      "count2" = %count2,
+      "count3" = %count3,
+      "stride2" = %stride2,
+      "stride3" = %stride3
     }
   }
   // END of what hwacc/isa.py says

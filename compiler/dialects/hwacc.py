@@ -39,8 +39,8 @@ def op_name(op: isa.Op) -> str:
 
 
 def ir_fields(op: isa.Op) -> tuple[isa.Field, ...]:
-    """The fields that are attributes: all but the opcode, which is the name, and what is reserved."""
-    return tuple(field for field in op.fields if field.name not in ("opcode", "reserved"))
+    """The fields that are attributes: all but those that follow from them, or from the name."""
+    return tuple(field for field in op.fields if field.name not in isa.DERIVED)
 
 
 def has_buffer(op: isa.Op) -> bool:

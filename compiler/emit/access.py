@@ -6,7 +6,7 @@ fits the fields of a LOAD, and makes runs as long as they can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -17,6 +17,7 @@ _ADDRESSES = 1 << isa.ADDRESS_BITS
 Cuts = tuple[bool, bool]
 """Whether runs are cut at their start, and at their end."""
 WHOLE: Cuts = (False, False)
+_AS_FOURTH = {f"{name}2": f"{name}4" for name in ("count", "stride", "local_stride")}
 X_SLOTS, Y_SLOTS = (1, 3), (2, 4)
 """LOAD's loops that move x and y."""
 
@@ -209,15 +210,15 @@ def _parts(access: Access, index: int, first: int) -> tuple[Access, Access]:
 def _encode(access: Access) -> dict[str, int]:
     """The fields; see :data:`hwacc.isa.LOAD` for what x and y mean there."""
     picture = access.picture
-    fields = {"run": access.run, "local": access.local, "pad": access.pad}
+    fields = {"run": access.run, "local": access.local}
     if access.outside:
-        fields |= {"address": picture.base % _ADDRESSES, "bounded": 1}
+        fields |= {"address": picture.base % _ADDRESSES, "bounded": 1, "pad": access.pad}
         return fields | _loop_fields([(slot, loop, 0, 0) for slot, loop in enumerate(access.loops, 1)])
     fields["address"] = (picture.base + access.x + access.y * picture.row_bytes) % _ADDRESSES
     if access.inside:
         fields |= {name: 1 for name, cut in zip(("align_start", "align_end"), access.cuts) if cut}
         return fields | _loop_fields([(slot, loop, access.stride(loop), 0) for slot, loop in enumerate(access.loops, 1)])
-    fields |= {"bounded": 1, "x0": min(access.x, 0), "x_limit": _limit(access.x, access.x_end, picture.row_bytes)}
+    fields |= {"bounded": 1, "pad": access.pad, "x0": min(access.x, 0), "x_limit": _limit(access.x, access.x_end, picture.row_bytes)}
     fields |= {"y0": min(access.y, 0), "y_limit": _limit(access.y, access.y_end, picture.rows)}
     x_loops = [(loop, loop.x, 0) for loop in access.loops if not loop.y]
     y_loops = [(loop, loop.y * picture.row_bytes, loop.y) for loop in access.loops if loop.y]
@@ -234,6 +235,14 @@ def _loop_fields(placed: list[tuple[int, Loop, int, int]]) -> dict[str, int]:
         if y_step:
             fields[f"y_step{slot}"] = y_step
     return fields
+
+
+def shortened(fields: Mapping[str, int]) -> dict[str, int]:
+    """The same LOAD, with its second loop as the fourth one if that makes the descriptor a short one."""
+    if fields.get("count2", 1) == 1 or fields.get("count4", 1) > 1:
+        return dict(fields)
+    moved = {_AS_FOURTH.get(name, name): value for name, value in fields.items()}
+    return dict(fields) if isa.LOAD.needs_long(moved) else moved
 
 
 def boxes(low: int, high: int, sizes: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], ...]]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from math import gcd
 
 from hwacc import isa
+from hwacc.compiler.emit.access import shortened
 from hwacc.config import ArrayConfig
 from hwacc.isa import Dataflow, Engine
 
@@ -27,8 +28,8 @@ DESCRIPTOR_PRICE = 1
 
 
 def fetch_cycles(config: ArrayConfig) -> int:
-    """Cycles in which the memory delivers a descriptor and nothing else."""
-    return -(-isa.DESCRIPTOR_BYTES // config.bus_bytes)
+    """Cycles in which the memory delivers a short descriptor and nothing else."""
+    return -(-isa.SHORT_BYTES // config.bus_bytes)
 
 
 def settle_cycles(producer: Engine, consumer: Engine, config: ArrayConfig) -> int:
@@ -43,14 +44,19 @@ def settle_cycles(producer: Engine, consumer: Engine, config: ArrayConfig) -> in
 
 
 def load_cycles(fields: Mapping[str, int], config: ArrayConfig) -> int:
-    """A LOAD with these fields: a cycle for each beat, of each run on its own; what padding saves is not counted."""
+    """A LOAD with these fields: a cycle for each beat, of each run on its own; what padding saves is not counted.
+
+    The second half of a long descriptor, which comes through the same bus, is.
+    """
+    second = fetch_cycles(config) if config.bus_bytes < isa.LONG_BYTES and isa.LOAD.needs_long(shortened(fields)) else 0
     dims = range(1, isa.LOAD_DIMS + 1)
     counts = [fields.get(f"count{dim}", 1) for dim in dims]
     runs = counts[0] * counts[1] * counts[2] * counts[3]
     strides = [fields.get(f"stride{dim}", 0) for dim, count in zip(dims, counts) if count > 1]
     grid = gcd(config.bus_bytes, *strides)
     aligned = bool(fields.get("align_start", 0))
-    return -(-runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes, aligned) // config.bus_bytes)
+    times_bus = runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes, aligned)
+    return second + -(-times_bus // config.bus_bytes)
 
 
 @lru_cache(maxsize=4096)
@@ -78,9 +84,12 @@ READ_BACK = 2
 """Cycles until a COMPUTE may read what the one before it, on another panel, may just have written."""
 
 
-def hides_weights(m: int, config: ArrayConfig) -> bool:
-    """Whether so many rows, streaming through a tile, leave time for the weights of the next COMPUTE's first tile behind them."""
-    return m > weight_cycles(config)
+def hides_weights(m: int, config: ArrayConfig, *, one_tile: bool = False) -> bool:
+    """Whether so many rows, streaming through a tile, leave time for the weights of the next COMPUTE's first tile behind them.
+
+    ``one_tile``: the COMPUTE has but this tile, so that the next one begins to be looked at a cycle later.
+    """
+    return m > weight_cycles(config) + one_tile
 
 
 def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig, *, across: bool = False) -> int:

@@ -63,7 +63,7 @@ class _Run:
         self.idle = cost.idle_cycles(blocking.dataflow, shared.config)
         self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
         self.computed: tuple[Any, ...] = (0, 0)
-        self.fed: tuple[int, object] = (0, None)  # rows that the last COMPUTE streams, and of which panel
+        self.fed: tuple[bool, object] = (False, None)  # whether the last COMPUTE hides the weights of the next, and its panel
         self._divide_buffers()
         last = blocking.panel_count - 1
         for number, (row, column) in enumerate(blocking.panels()):
@@ -146,11 +146,12 @@ class _Run:
         values = partial(self._compute_values, (row, column, step), (west, north, result, bias), part, some)
         rows, columns = (end - first for first, end in some)
         reads = part[0] > 0 or bias is not None
-        gap = self.idle if not cost.hides_weights(self.fed[0], self.config) else 0
+        gap = 0 if self.fed[0] else self.idle
         if reads and self.fed[1] != (row, column, some):
             gap = self.idle or cost.READ_BACK
         cycles = gap + self.shared.compute_cycles(rows, columns, length, blocking.dataflow)
-        self.fed = rows, (row, column, some)
+        one_tile = columns <= self.config.cols and length <= self.config.rows
+        self.fed = cost.hides_weights(rows, self.config, one_tile=one_tile), (row, column, some)
         # A unit that is to make room is released by the COMPUTE that reads it last, so the descriptor ends there.
         units = (None if self.west.stays else step, None if self.north.stays else step)
         kind, loads = (row, column, some, brings, units), self.schedule.loads

@@ -16,6 +16,7 @@ from itertools import islice
 
 from hwacc import isa
 from hwacc.compiler.emit import cost
+from hwacc.compiler.emit.access import shortened
 from hwacc.compiler.emit.folding import folded
 from hwacc.config import ArrayConfig
 from hwacc.isa import Engine
@@ -102,7 +103,7 @@ class Schedule:
             return max(operations[number].start for number in (numbers[0], *needed)), numbers[-1]
 
         ordered = sorted(groups, key=lambda group: place(group[0]))
-        return [(isa.describe(operations[numbers[0]].op, **fields), operations[numbers[0]].slot) for numbers, fields in ordered]
+        return [(_described(operations[numbers[0]].op, fields), operations[numbers[0]].slot) for numbers, fields in ordered]
 
     def _groups(self) -> list[tuple[list[int], dict[str, int]]]:
         """Each descriptor's fields, and the operations that are its parts."""
@@ -131,3 +132,7 @@ class Schedule:
                     tokens[number][f"wait_{producer.name.lower()}"] = 1
                     tokens[needed][f"signal_{consumer.name.lower()}"] = 1
         return tokens
+
+
+def _described(op: isa.Op, fields: Mapping[str, int]) -> isa.Descriptor:
+    return isa.describe(op, **(shortened(fields) if op is isa.LOAD else fields))

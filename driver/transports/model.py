@@ -106,15 +106,25 @@ class ModelTransport:
             self._taken.clear()
 
     def _take(self) -> bytes | None:
-        """The next descriptor of the ring; None if it is empty."""
-        head = self._registers["RING_HEAD"]
-        if head == self._registers["RING_TAIL"]:
+        """The next descriptor of the ring; None if there is none, or not all of it."""
+        head, counter = self._registers["RING_HEAD"], csr.BY_NAME["RING_HEAD"].field("value")
+        announced = counter.get(self._registers["RING_TAIL"] - head)
+        if not announced:
             return None
-        base = self._registers["RING_BASE_LO"] | self._registers["RING_BASE_HI"] << 32
-        slot = head % (1 << self._registers["RING_LOG2"])
-        self._registers["RING_HEAD"] = csr.BY_NAME["RING_HEAD"].field("value").get(head + 1)
         self._registers["STATUS"] = 1
-        return self._window.read(base + slot * isa.DESCRIPTOR_BYTES, isa.DESCRIPTOR_BYTES)
+        raw = self._entry(head)
+        size = isa.size_of(raw)
+        count = -(-size // len(raw))
+        if count > announced:
+            return None
+        self._registers["RING_HEAD"] = counter.get(head + count)
+        return b"".join([raw, *(self._entry(head + i) for i in range(1, count))])[:size]
+
+    def _entry(self, number: int) -> bytes:
+        """Entry ``number`` of the ring, counted as its head is."""
+        base = self._registers["RING_BASE_LO"] | self._registers["RING_BASE_HI"] << 32
+        size = self.config.entry_bytes
+        return self._window.read((base & -size) + number % (1 << self._registers["RING_LOG2"]) * size, size)
 
     def _finish(self) -> None:
         *body, last = self._taken

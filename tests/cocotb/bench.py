@@ -37,12 +37,12 @@ class Bench:
         self.driver = Driver(self.machine, log2=log2)
         self.monitor = Monitor(dut)
         self.model = Model(CONFIG)
-        ring = range(RING, RING + (isa.DESCRIPTOR_BYTES << log2))
+        ring = range(RING, RING + (CONFIG.entry_bytes << log2))
         self.checker = Checker(range(RECORD, RECORD + isa.COMPLETION_BYTES), ring)
 
     @classmethod
     async def start(cls, dut: Any, *, seed: int = 0, log2: int = 4) -> Bench:
-        """A configured device behind a ring of ``2 ** log2`` descriptors; ``seed`` decides the data."""
+        """A configured device behind a ring of ``2 ** log2`` entries; ``seed`` decides the data."""
         dut._log.warning("seed %d", seed)
         bench = cls(dut, seed, log2)
         await bench.machine.start()

@@ -61,7 +61,7 @@ async def a_write_that_memory_refuses(dut: Any) -> None:
 async def an_opcode_that_nobody_knows(dut: Any) -> None:
     bench = await Bench.start(dut, seed=73)
     for opcode in (0x00, 0x04, 0x0E, 0xFF):
-        await expect(bench, [*copy(SOURCE, TARGET), bytes([opcode]) + bytes(63)], Status.BAD_OPCODE, Engine.CONTROL, 3)
+        await expect(bench, [*copy(SOURCE, TARGET), bytes([opcode]) + bytes(isa.SHORT_BYTES - 1)], Status.BAD_OPCODE, Engine.CONTROL, 3)
 
 
 @test
@@ -113,7 +113,7 @@ async def a_descriptor_that_cannot_be_read(dut: Any) -> None:
     bench = await Bench.start(dut, seed=78)
     driver = bench.driver
     driver.put([*copy(SOURCE, TARGET), driver.end()])
-    bench.machine.memory.refused = range(RING + 64 * (driver.tail - 3), RING + 64 * driver.tail)
+    bench.machine.memory.refused = range(RING + CONFIG.entry_bytes * (driver.tail - 3), RING + CONFIG.entry_bytes * driver.tail)
     await driver.ring()
     await driver.wait()
     assert await driver.read("LAST_STATUS") == Status.READ_ERROR

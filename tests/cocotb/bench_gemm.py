@@ -56,6 +56,6 @@ async def the_counters_add_up(dut: Any) -> None:
     completion = await bench.run(gemm(SOURCE, OTHER, TARGET, m, n, k))
     assert completion.array_busy >= m * n * k // CONFIG.macs_per_cycle
     assert completion.bytes_written == 4 * m * n
-    descriptors = 5 * 64
+    descriptors = 5 * CONFIG.entry_bytes
     assert completion.bytes_read == (bench.monitor.beats["r"] - beats["r"]) * CONFIG.bus_bytes - descriptors
     assert sum(completion.account.values()) == completion.cycles

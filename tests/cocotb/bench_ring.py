@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from cocotb.triggers import ClockCycles
 
 from hwacc import isa
@@ -32,6 +33,31 @@ async def the_ring_wraps(dut: Any) -> None:
         await bench.run(through_accumulator(SOURCE, TARGET + 64 * number + number, ELEMENTS, acc=number, config=CONFIG))
         assert await bench.driver.read("RING_HEAD") == bench.driver.tail == 3 * (number + 1)
     assert await bench.driver.read("SUBMISSIONS") == 7
+
+
+@test
+async def a_long_descriptor_wraps_around_the_end_of_the_ring_and_comes_with_its_second_doorbell(dut: Any) -> None:
+    bench = await Bench.start(dut, seed=8, log2=2)
+    driver, config = bench.driver, CONFIG
+    await bench.run([])
+    for number in range(5):
+        load, store = through_accumulator(SOURCE, TARGET + 64 * number, config.cols, config=config)
+        values = bench.fill(SOURCE, 2 * config.acc_word_bytes)
+        long = load.replace(count2=2, stride2=load["run"], local_stride2=load["run"])
+        assert long.size == isa.LONG_BYTES
+        before = driver.tail
+        driver.put([long, store])
+        await driver.ring(before + 1)
+        await ClockCycles(dut.clk, 60)
+        assert await driver.read("RING_HEAD") == before, "half of a descriptor was taken"
+        await driver.ring()
+        await ClockCycles(dut.clk, 100)
+        driver.put([driver.end()])
+        await driver.ring()
+        await driver.wait()
+        assert driver.record().status is isa.Status.OK
+        assert await driver.read("RING_HEAD") == driver.tail == before + 4
+        assert (bench.read(TARGET + 64 * number, np.uint8, (config.acc_word_bytes,)) == values[: config.acc_word_bytes]).all()
 
 
 @test

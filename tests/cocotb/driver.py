@@ -9,7 +9,7 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 
 from hwacc import csr, isa
 from hwacc.driver.completion import Completion
-from tests.cocotb.machine import PERIOD_NS, Machine
+from tests.cocotb.machine import CONFIG, PERIOD_NS, Machine
 
 RING = 0x8000
 RECORD = 0x7000
@@ -18,7 +18,7 @@ WAIT_CYCLES = 50_000
 
 
 class Driver:
-    """Submits descriptors through a ring of ``2 ** log2`` and waits for their ends."""
+    """Submits descriptors through a ring of ``2 ** log2`` entries and waits for their ends."""
 
     def __init__(self, machine: Machine, *, log2: int = 4) -> None:
         self.machine = machine
@@ -44,10 +44,11 @@ class Driver:
     def put(self, descriptors: Sequence[isa.Descriptor | bytes]) -> None:
         """Writes descriptors into the ring, without a doorbell."""
         for item in descriptors:
-            data = item if isinstance(item, bytes) else item.encode()
-            start = RING + self.tail % (1 << self.log2) * isa.DESCRIPTOR_BYTES
-            self.machine.memory.bytes[start : start + isa.DESCRIPTOR_BYTES] = np.frombuffer(data, np.uint8)
-            self.tail = (self.tail + 1) % 2**16
+            data = CONFIG.in_ring(item if isinstance(item, bytes) else item.encode())
+            for entry in np.frombuffer(data, np.uint8).reshape(-1, CONFIG.entry_bytes):
+                start = RING + self.tail % (1 << self.log2) * CONFIG.entry_bytes
+                self.machine.memory.bytes[start : start + CONFIG.entry_bytes] = entry
+                self.tail = (self.tail + 1) % 2**16
 
     async def ring(self, tail: int | None = None) -> None:
         """The doorbell, for all that is in the ring or up to ``tail``."""

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwacc import isa
-from hwacc.compiler.emit.access import Access, Loop, Picture, boxes, load_fields
+from hwacc.compiler.emit.access import Access, Loop, Picture, boxes, load_fields, shortened
 from hwacc.config import ArrayConfig
 from hwacc.driver.transports.functional import FunctionalModel
 
@@ -17,10 +17,11 @@ Bytes = NDArray[np.uint8]
 LARGE = ArrayConfig(spm_bytes=2 * 2**20)
 
 
-def loaded(access: Access, memory: Bytes, size: int) -> Bytes:
-    """What the west buffer holds after the LOADs of ``access``."""
+def loaded(access: Access, memory: Bytes, size: int, *, short: bool = False) -> Bytes:
+    """What the west buffer holds after the LOADs of ``access``, or of their short forms where there are any."""
     model = FunctionalModel(LARGE)
-    outcome = model.execute(memory, [isa.describe(isa.LOAD, **fields) for fields in load_fields(access)])
+    loads = [shortened(fields) if short else fields for fields in load_fields(access)]
+    outcome = model.execute(memory, [isa.describe(isa.LOAD, **fields) for fields in loads])
     assert outcome.status is isa.Status.OK, outcome
     return model.state.west[:size]
 
@@ -53,7 +54,23 @@ def test_loads_read_what_the_access_means(seed: int) -> None:
         Loop(int(rng.integers(1, 4)), y=int(rng.integers(1, 5)), local=64 * line),
     )
     access = Access(picture, int(rng.integers(-30, 61)), int(rng.integers(-8, 21)), int(rng.integers(1, line + 1)), loops, pad=-1)
-    np.testing.assert_array_equal(loaded(access, memory, 256 * line), meant(access, memory, 256 * line))
+    for short in (False, True):
+        np.testing.assert_array_equal(loaded(access, memory, 256 * line, short=short), meant(access, memory, 256 * line))
+
+
+@pytest.mark.parametrize(("loops", "size"), [(1, isa.SHORT_BYTES), (2, isa.SHORT_BYTES), (3, isa.LONG_BYTES)])
+def test_up_to_two_loops_inside_the_picture_make_a_short_descriptor_whatever_the_padding(loops: int, size: int) -> None:
+    nest = tuple(Loop(2, x=3 + number, local=5 << number) for number in range(1, loops + 1))
+    access, memory = Access(Picture(90, 1), 2, 0, 2, nest, pad=-7), np.arange(90, dtype=np.uint8)
+    (fields,) = load_fields(access)
+    assert isa.describe(isa.LOAD, **shortened(fields)).size == size
+    np.testing.assert_array_equal(loaded(access, memory, 99, short=True), meant(access, memory, 99))
+
+
+def test_a_second_loop_stays_where_the_fourth_is_in_use_or_bounds_tell_them_apart() -> None:
+    for more in ({"count4": 2}, {"bounded": 1, "y_step2": 1}):
+        fields = {"run": 4, "count2": 3, "stride2": 9, "local_stride2": 4, **more}
+        assert shortened(fields) == fields
 
 
 HIGH = {field.name: field.high for field in isa.LOAD.fields}

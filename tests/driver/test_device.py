@@ -19,11 +19,11 @@ from tests.driver.streams import PIECE, copy_stream, lone
 UNKNOWN = isa.Op("UNKNOWN", 0x77, isa.Engine.LOAD, "No such operation.", ())
 
 
-def copy(device: Device, pieces: int, seed: int = 0) -> None:
+def copy(device: Device, pieces: int, seed: int = 0, *, long: bool = False) -> None:
     """Copies random data through the device and compares."""
     source = np.random.default_rng(seed).integers(-(2**31), 2**31, size=pieces * PIECE, dtype=np.int32)
     with device.place(source) as read, device.allocate(source.nbytes) as written:
-        device.run(copy_stream(pieces), [read, written])
+        device.run(copy_stream(pieces, long=long), [read, written])
         np.testing.assert_array_equal(written.read(np.int32, source.shape), source)
 
 
@@ -37,18 +37,27 @@ def test_a_stream_moves_data_from_its_first_buffer_to_its_second(open_device: Op
     copy(open_device(), pieces=3)
 
 
-@pytest.mark.parametrize("ring_log2", [0, 1, 2, 3])
+@pytest.mark.parametrize("ring_log2", [1, 2, 3])
 def test_a_stream_longer_than_the_ring_is_fed_in_pieces(open_device: OpenDevice, ring_log2: int) -> None:
-    copy(open_device(ring_log2=ring_log2), pieces=11, seed=ring_log2)
+    device = open_device(ring_log2=ring_log2)
+    copy(device, pieces=11, seed=ring_log2)
+    copy(device, pieces=11, seed=ring_log2, long=True)
+
+
+@pytest.mark.parametrize("ring_log2", [0, 16])
+def test_a_ring_that_cannot_hold_a_long_descriptor_or_tell_full_from_empty_is_refused(open_device: OpenDevice, ring_log2: int) -> None:
+    with pytest.raises(DeviceError, match=f"ring_log2 must be from 1 to 15, not {ring_log2}"):
+        open_device(ring_log2=ring_log2)
 
 
 def test_submissions_wrap_around_the_ring(open_device: OpenDevice) -> None:
     device = open_device(ring_log2=3)
     for seed in range(8):
         copy(device, pieces=2, seed=seed)
+        copy(device, pieces=1, seed=seed, long=True)
 
 
-def test_head_and_tail_wrap_after_65536_descriptors(open_device: OpenDevice) -> None:
+def test_head_and_tail_wrap_after_65536_entries(open_device: OpenDevice) -> None:
     device = open_device(ring_log2=13)
     # What follows an unknown opcode is taken from the ring and skipped, which makes this quick.
     skipped = (isa.describe(UNKNOWN), *(isa.describe(isa.LOAD, run=1),) * 19_999)

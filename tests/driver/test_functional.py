@@ -255,7 +255,7 @@ def test_tokens_do_not_survive_their_submission() -> None:
 
 def test_end_stops_a_submission_and_an_unknown_opcode_is_reported_with_its_place() -> None:
     model, memory = FunctionalModel(TINY), np.zeros(64, np.uint8)
-    unknown = bytes([0x77]) + bytes(63)
+    unknown = bytes([0x77]) + bytes(isa.SHORT_BYTES - 1)
     load = isa.describe(isa.LOAD, run=4).encode()
     assert model.execute(memory, [load, isa.describe(isa.END).encode(), unknown]).status is Status.OK
     outcome = model.execute(memory, [load, unknown])

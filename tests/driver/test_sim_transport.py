@@ -17,7 +17,7 @@ from hwacc.errors import DeviceError, DeviceTimeoutError, MissingToolError, Subm
 from tests.driver.conftest import MEMORY_BYTES
 from tests.driver.streams import PIECE, copy_stream, lone
 
-RING_BYTES = 1024 * isa.DESCRIPTOR_BYTES
+RING_BYTES = 1024 * TINY.entry_bytes
 
 
 def open_sim(**options: Any) -> Device:

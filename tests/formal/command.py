@@ -110,13 +110,14 @@ class DescriptorsReachTheirEngine(CommandHarness):
     def _fields(self, engine: Any, op: Any, mine: Any) -> None:
         """Bits of the fields, counted here from the table, not from the decoder's layout."""
         to_queue, to_engine = self.queues[engine].component.queue.payload, self.queues[engine].component.work.payload
-        stored = self.queues[engine].component.work.payload.as_value()
+        stored, place = self.queues[engine].component.work.payload.as_value(), 0
         for field in op.fields:
             low = op.offset(field.name)
             bits = self.descriptor[low : low + field.bits]
             value = bits.as_signed() if field.signed else bits
             self.always(f"{op.name}.{field.name} has the bits that the format says", ~mine | (Value.cast(to_queue[field.name]) == value))
-            kept = stored[low : low + field.bits]
+            kept = stored[place : place + field.bits]
+            place += field.bits
             expected = kept.as_signed() if field.signed else kept
             out = Value.cast(to_engine[field.name])
             self.always(

@@ -94,6 +94,17 @@ def lengthens(splitter: Inside) -> None:
         splitter.module.d.comb += splitter["length"].eq(splitter["left"].more + 1)
 
 
+def keeps_second_half(fetch: Inside) -> None:
+    """A fetcher that leaves a short descriptor the second half of the long one before."""
+    with fetch.module.If(fetch["starts"]):
+        fetch.module.d.sync += fetch["second"].eq(fetch["second"])
+
+
+def ends_at_first_entry(fetch: Inside) -> None:
+    """A fetcher that takes every descriptor for a short one."""
+    fetch.module.d.comb += fetch.component.descriptor.valid.eq((fetch["count"] >= fetch.value("beats")) & ~fetch.component.clear)
+
+
 def ignores_page(splitter: Inside) -> None:
     """A splitter that cuts at as many beats as a page has, wherever it began."""
     splitter.module.d.comb += splitter["fits"].eq(splitter["left"].more < 1 << splitter.component.index_bits)

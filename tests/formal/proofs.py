@@ -13,6 +13,7 @@ from amaranth.lib.fifo import FIFOInterface, SyncFIFO, SyncFIFOBuffered
 
 from hwacc.config import TINY, ArrayConfig
 from hwacc.rtl.command import QUEUE_DEPTH
+from hwacc.rtl.fetch import DescriptorFetch
 from hwacc.rtl.load import LONGEST_BURST
 from hwacc.rtl.top import Accelerator
 from tests.formal import faults
@@ -20,6 +21,7 @@ from tests.formal.arbiter import ArbiterKeepsTheProtocol
 from tests.formal.bursts import BurstsCoverRequests
 from tests.formal.command import DescriptorsReachTheirEngine, RecordIsWritten
 from tests.formal.deadlock import NeverAllBlocked, OldestHasItsTokens
+from tests.formal.fetch import CONFIG as FETCH_CONFIG
 from tests.formal.fetch import FetchHandsOutMemory, FetchLosesNothing
 from tests.formal.fifo import FifoKeepsWords
 from tests.formal.harness import Harness
@@ -30,7 +32,7 @@ from tests.formal.registers import RegistersAnswer
 from tests.formal.room import AnsweredWordsHaveRoom, TilesHaveRoom
 from tests.formal.writes import WritesKeepOrder
 
-FETCH_AHEAD = 8
+FETCH_AHEAD = DescriptorFetch(FETCH_CONFIG).ahead
 FIFO_WIDTH = 8
 """Bits of a word in the FIFOs' proofs. A FIFO does not look at its words, so what holds for these holds for wider ones."""
 NARROW = ArrayConfig(rows=4, cols=4, bus_bytes=4, spm_bytes=16 * 1024, acc_bytes=4096, channels=64)
@@ -157,6 +159,16 @@ def planted() -> list[Planted]:
             fault="the fetcher drops beats that memory refused",
             proof=_proof("fetch", "fetch", FetchHandsOutMemory, 12, ahead=2, plant=faults.drops_faulty_beats),
             sentence="beats are held in the order in which they came",
+        ),
+        Planted(
+            fault="the fetcher leaves a short descriptor another's second half",
+            proof=_proof("fetch", "fetch", FetchHandsOutMemory, 12, ahead=2, plant=faults.keeps_second_half),
+            sentence="a descriptor begins with the default of its second half",
+        ),
+        Planted(
+            fault="the fetcher hands out half of a long descriptor",
+            proof=_proof("fetch", "fetch", FetchLosesNothing, 16, ahead=2, plant=faults.ends_at_first_entry),
+            sentence="a descriptor is offered when all of it is there",
         ),
         Planted(
             fault="STORE reads when there is no room",

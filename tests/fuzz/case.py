@@ -12,27 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.config import ArrayConfig
+from hwacc.driver.device import DEFAULT_RING_LOG2
 from hwacc.sim.simulator import Stalls
 from hwacc.stream import Stream
 
 LATENCIES = (1, 3, 20, 100)
 PROBABILITIES = (0.0, 0.1, 0.5, 0.8)
+RINGS_LOG2 = (DEFAULT_RING_LOG2, DEFAULT_RING_LOG2, 4, 1)
+"""With a small ring a descriptor in two entries wraps round it, and the driver feeds the device piece by piece."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The memory beside the RTL: its latency in cycles and its back-pressure."""
+    """What is beside the RTL: memory, its latency in cycles and its back-pressure, and the size of the ring in it."""
 
     latency: int = 1
     stalls: Stalls = field(default_factory=Stalls)
+    ring_log2: int = DEFAULT_RING_LOG2
 
     @classmethod
     def drawn(cls, rng: random.Random) -> Surroundings:
         """Any; often without back-pressure, so that the engines run at full speed."""
-        latency = rng.choice(LATENCIES)
+        latency, ring_log2 = rng.choice(LATENCIES), rng.choice(RINGS_LOG2)
         if rng.random() < 0.3:
-            return cls(latency)
-        return cls(latency, Stalls(**{c: rng.choice(PROBABILITIES) for c in ("ar", "aw", "w", "r", "b")}, seed=rng.randint(1, 2**31)))
+            return cls(latency, ring_log2=ring_log2)
+        stalls = Stalls(**{c: rng.choice(PROBABILITIES) for c in ("ar", "aw", "w", "r", "b")}, seed=rng.randint(1, 2**31))
+        return cls(latency, stalls, ring_log2)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Case:
             "config": self.config.to_dict(),
             "latency": self.surroundings.latency,
             "stalls": asdict(self.surroundings.stalls),
+            "ring_log2": self.surroundings.ring_log2,
             "streams": len(self.streams),
         }
         arrays = {f"stream{i}": _bytes(stream.to_bytes()) for i, stream in enumerate(self.streams)}
@@ -73,7 +79,7 @@ class Case:
             streams = tuple(Stream.from_bytes(file[f"stream{i}"].tobytes()) for i in range(head["streams"]))
             contents = tuple(file[f"content{i}"] for i in range(sum(name.startswith("content") for name in file.files)))
             intruder = Stream.from_bytes(file["intruder"].tobytes()) if "intruder" in file.files else None
-        surroundings = Surroundings(head["latency"], Stalls(**head["stalls"]))
+        surroundings = Surroundings(head["latency"], Stalls(**head["stalls"]), head["ring_log2"])
         return cls(ArrayConfig.from_dict(head["config"]), streams, contents, surroundings, intruder)
 
     def text(self) -> str:

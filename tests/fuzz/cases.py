@@ -19,6 +19,7 @@ from tests.fuzz.tokens import reshaped
 CONFIGS = {
     "tiny": TINY,
     "wide": ArrayConfig(rows=4, cols=8, bus_bytes=16, spm_bytes=8192, acc_bytes=4096, channels=64),
+    "broad": ArrayConfig(rows=2, cols=16, bus_bytes=64, spm_bytes=8192, acc_bytes=4096, channels=64),
     "tall": ArrayConfig(rows=8, cols=4, bus_bytes=8, spm_bytes=8192, acc_bytes=2048, channels=64),
     "small": ArrayConfig(rows=2, cols=2, bus_bytes=4, spm_bytes=2048, acc_bytes=1024, channels=64),
     "narrow": ArrayConfig(rows=8, cols=8, bus_bytes=4, spm_bytes=8192, acc_bytes=4096, channels=64),
@@ -26,7 +27,7 @@ CONFIGS = {
     "weight-stationary": replace(TINY, dataflows="weight-stationary"),
     "default": ArrayConfig(),
 }
-"""Arrays that are square or not, with words wider than a beat and beats as wide as a word, with one dataflow or both."""
+"""Square or not, with words wider than a beat and beats as wide as a word, or as any descriptor, with one dataflow or both."""
 MOST_SUBMISSIONS = 3
 EDITS = 20
 

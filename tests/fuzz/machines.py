@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +53,15 @@ def problem(case: Case, only: str | None = None) -> str | None:
 
 
 def open_model(case: Case) -> Device:
-    """The functional model with the case's configuration."""
-    return Device.open("model", case.config, memory_bytes=_memory_bytes(case))
+    """The functional model with the case's configuration, and its ring."""
+    return Device.open("model", case.config, memory_bytes=_memory_bytes(case), ring_log2=case.surroundings.ring_log2)
 
 
 def open_sim(case: Case) -> Device:
     """The RTL with the case's surroundings."""
     around = case.surroundings
-    device = Device.open("sim", case.config, memory_bytes=_memory_bytes(case), memory_latency=around.latency, stalls=around.stalls)
+    options: dict[str, Any] = {"memory_latency": around.latency, "stalls": around.stalls, "ring_log2": around.ring_log2}
+    device = Device.open("sim", case.config, memory_bytes=_memory_bytes(case), **options)
     device.set_time_limit(MOST_CYCLES)
     return device
 
@@ -138,7 +140,9 @@ def _driver_bytes(device: Device, submissions: Sequence[Submission]) -> list[tup
     """Where the driver and the command processor write: the ring and the completion records."""
     ring = device.registers["RING_BASE_LO"].read() | device.registers["RING_BASE_HI"].read() << 32
     entries = 1 << device.registers["RING_LOG2"].read()
-    places = [(ring, entries * isa.DESCRIPTOR_BYTES)] + [(submission.record.address, isa.COMPLETION_BYTES) for submission in submissions]
+    places = [(ring, entries * device.config.entry_bytes)] + [
+        (submission.record.address, isa.COMPLETION_BYTES) for submission in submissions
+    ]
     return [(address - device.transport.memory_base, size) for address, size in places]
 
 

@@ -45,6 +45,13 @@ def contents(config: ArrayConfig, rng: np.random.Generator) -> list[NDArray[np.u
     return found
 
 
+def may_touch(descriptor: isa.Descriptor, config: ArrayConfig) -> list[Access]:
+    """What it touches, whether a LOAD signals in between or not: that may be changed later, and with it the cuts that are aligned."""
+    if descriptor.op is not isa.LOAD:
+        return accesses(descriptor, config)
+    return [access for each in (0, 1) for access in accesses(descriptor.replace(signal_each=each), config)]
+
+
 def build(config: ArrayConfig, steps: Sequence[Step]) -> Stream:
     """The stream of ``steps``: each depends on every earlier one that it must not overtake, see :class:`_Order`."""
     order = _Order(config)
@@ -70,9 +77,9 @@ class _Order:
 
     def add(self, step: Step) -> int:
         """Appends a step; returns its number in the schedule."""
-        touched = accesses(step.descriptor, self.config)
+        touched = may_touch(step.descriptor, self.config)
         after = [self._over(step, number, access) for number, access in self._conflicts(step, touched)]
-        values = {name: value for name, value in step.descriptor.values.items() if name not in ("opcode", "reserved")}
+        values = {name: value for name, value in step.descriptor.values.items() if name not in isa.DERIVED}
         own = {field.name for field in step.descriptor.op.own_fields}
         values = {name: value for name, value in values.items() if name in own}
         number = self.schedule.add(step.descriptor.op, lambda: values, cycles=step.cycles, slot=step.slot, after=set(after))

@@ -7,9 +7,9 @@ from itertools import islice
 
 from hwacc import isa
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
-from hwacc.footprint import MEMORY, Access, accesses, column_tiles, extent, result_words
+from hwacc.footprint import MEMORY, accesses, column_tiles, extent, result_words
 from hwacc.parts import LOCAL_BITS, parts
-from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, slots
+from tests.fuzz.steps import DATA, GENTLE, RECORDS, WORK, Defined, Step, may_touch, slots
 from tests.rtl.load_model import sizes
 
 ATTEMPTS = 60
@@ -57,12 +57,18 @@ def _loads(config: ArrayConfig, rng: random.Random) -> list[Step]:
     grid = PARAMETER_BYTES if slot == RECORDS else 1  # whole records, so that every shift stays valid
     for _ in range(ATTEMPTS):
         values = _load_values(config, rng, grid) | {"target": target, "pad": _pad(rng, target)}
-        descriptor = isa.describe(isa.LOAD, **values)
+        descriptor = _described(isa.LOAD, values, rng)
         local = _place(rng, grid, sizes(config)[target], *_local_extent(config, descriptor))
         address = _address(config, rng, descriptor, slot, grid)
         if local is not None and address is not None:
             return [Step(descriptor.replace(local=local, address=address), slot, rng.randint(1, 300))]
     return []
+
+
+def _described(op: isa.Op, values: dict[str, int], rng: random.Random) -> isa.Descriptor:
+    """A descriptor with these fields, now and then only with those that a short one holds."""
+    left_out = {field.name for field in op.second_fields} if rng.random() < 0.4 else set()
+    return isa.describe(op, **{name: value for name, value in values.items() if name not in left_out})
 
 
 def _load_values(config: ArrayConfig, rng: random.Random, grid: int) -> dict[str, int]:
@@ -101,15 +107,8 @@ def _cuts(config: ArrayConfig, rng: random.Random, run: int) -> dict[str, int]:
 
 def _local_extent(config: ArrayConfig, load: isa.Descriptor) -> tuple[int, int]:
     """What it writes, counted from its ``local``, which is 0 here."""
-    found = [access for access in _may_touch(config, load) if access.space == load["target"]]
+    found = [access for access in may_touch(load, config) if access.space == load["target"]]
     return min(access.low for access in found), max(access.high for access in found)
-
-
-def _may_touch(config: ArrayConfig, descriptor: isa.Descriptor) -> list[Access]:
-    """What it touches, whether a LOAD signals in between or not: that may be changed later, and with it the cuts that are aligned."""
-    if descriptor.op is not isa.LOAD:
-        return accesses(descriptor, config)
-    return [access for each in (0, 1) for access in accesses(descriptor.replace(signal_each=each), config)]
 
 
 def _place(rng: random.Random, grid: int, size: int, low: int, high: int) -> int | None:
@@ -121,7 +120,7 @@ def _place(rng: random.Random, grid: int, size: int, low: int, high: int) -> int
 def _address(config: ArrayConfig, rng: random.Random, descriptor: isa.Descriptor, slot: int, grid: int = 1) -> int | None:
     """An address, modulo the field's width, that keeps all accesses of ``descriptor`` inside ``slot``."""
     size = slots(config)[slot].size
-    memory = [access for access in _may_touch(config, descriptor.replace(address=0)) if access.space == MEMORY]
+    memory = [access for access in may_touch(descriptor.replace(address=0), config) if access.space == MEMORY]
     low, high = min((access.low for access in memory), default=0), max((access.high for access in memory), default=0)
     place = _place(rng, grid, size, low, high)
     return None if place is None else place % (1 << isa.ADDRESS_BITS)
@@ -276,7 +275,7 @@ def _stores(config: ArrayConfig, rng: random.Random, **fixed: int) -> list[Step]
         for loop in range(1, isa.STORE_DIMS + 1):
             values[f"count{loop}"] = fixed.get(f"count{loop}", rng.choice((1, 1, 2, 3, 6)))
             values[f"stride{loop}"] = rng.choice((row, row, -row, 0, rng.randint(-60, 60), rng.randint(-700, 700)))
-        descriptor = isa.describe(isa.STORE, **values)
+        descriptor = _described(isa.STORE, values, rng)
         acc, parameters = _store_words(config, rng, descriptor)
         address = _address(config, rng, descriptor, WORK)
         if acc is not None and parameters is not None and address is not None:

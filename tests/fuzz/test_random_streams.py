@@ -34,8 +34,8 @@ from tests.fuzz.tokens import accepted, edited
 VALID_SEEDS = 320
 INVALID_SEEDS = 200
 SEEDS_A_TEST = 8
-OTHER_CONFIGS = ("wide", "tall", "small", "output-stationary", "weight-stationary")
-"""Beside the 4×4 array and the default one: not square, words wider than a beat, one dataflow alone."""
+OTHER_CONFIGS = ("wide", "broad", "tall", "small", "output-stationary", "weight-stationary")
+"""Beside the 4×4 array and the default one: not square, words wider than a beat or beats that hold any descriptor, one dataflow."""
 
 
 def first_problem(seeds: range, kind: str) -> str | None:

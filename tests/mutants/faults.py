@@ -135,6 +135,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault("parts", "makes a last part of nothing", "(left <= whole.k_step)", "(left < whole.k_step)"),
     Fault("parts", "begins in the middle after a clear", "with m.If(self.clear):", "with m.If(self.clear & ~later):"),
     Fault("fetch", "does not wrap round the ring", "((asked & mask) <<", "(asked <<"),
+    Fault("fetch", "counts a long descriptor as one entry", "self.head + 1 + long", "self.head + 1"),
+    Fault(
+        "fetch",
+        "leaves a short descriptor the second half of the one before",
+        "with m.If(moves & starts):",
+        "with m.If(moves & starts & (second == 0)):",
+    ),
+    Fault("fetch", "takes a long descriptor for a short one", "(count == beats) & ~long)", "(count == beats))"),
     Fault("command", "ends while results are on their way", "any_busy | ~all_stopped | accepted, 0,", "~all_stopped | accepted, 0,"),
     Fault("command", "counts the cycles of the record twice", 'counts = started & ~fsm.ongoing("RECORD")', "counts = started"),
     Fault(

@@ -17,7 +17,7 @@ from tests.rtl.simulate import fresh_random, simulate
 from tests.rtl.write_memory import WriteMemory
 
 RING_BASE = 4096
-RING_LOG2 = 5
+RING_LOG2 = 6
 CYCLE_LIMIT = 3000
 DURATION = {Engine.LOAD: "run", Engine.COMPUTE: "k", Engine.STORE: "n"}
 """Field that tells the pretended engine how many cycles it is busy; at least 1."""
@@ -103,7 +103,7 @@ class CommandBench:
     def __init__(self, config: ArrayConfig = TINY, *, latency: int = 3, queue_depth: int = 4, failing: tuple[int, ...] = ()) -> None:
         self.config, self.random = config, fresh_random()
         self.command = CommandProcessor(config, queue_depth=queue_depth)
-        self.ring = bytearray(RING_BASE + (64 << RING_LOG2))
+        self.ring = bytearray(RING_BASE + (config.entry_bytes << RING_LOG2))
         self.memory = ReadMemory(self.command.fetch_memory, config, self.ring, latency=latency)  # type: ignore[arg-type]
         seed = self.random.randrange(2**32)
         self.records = WriteMemory(
@@ -136,15 +136,17 @@ class CommandBench:
         if not ctx.get(self.command.running):
             self._counted = None  # a reset dropped what was in progress
         for entry in jobs:
-            place = RING_BASE + self.tail % (1 << RING_LOG2) * isa.DESCRIPTOR_BYTES
-            self.ring[place : place + isa.DESCRIPTOR_BYTES] = entry if isinstance(entry, bytes) else entry.encode()
-            self.tail = (self.tail + 1) & 0xFFFF
+            raw, size = self.config.in_ring(entry if isinstance(entry, bytes) else entry.encode()), self.config.entry_bytes
+            for start in range(0, len(raw), size):
+                place = self.entry(0)
+                self.ring[place : place + size] = raw[start : start + size]
+                self.tail = (self.tail + 1) & 0xFFFF
         if doorbell:
             ctx.set(self.command.ring_tail, self.tail)
 
-    def slot(self, ahead: int) -> int:
+    def entry(self, ahead: int) -> int:
         """Memory address of the descriptor that will be the ``ahead``-th from now, counting from 0."""
-        return RING_BASE + (self.tail + ahead) % (1 << RING_LOG2) * isa.DESCRIPTOR_BYTES
+        return RING_BASE + (self.tail + ahead) % (1 << RING_LOG2) * self.config.entry_bytes
 
     def submit(self, ctx: Any, jobs: Sequence[isa.Descriptor | bytes], *, doorbell: bool = True) -> Submission:
         """Puts jobs and an END with a random tag into the ring."""

@@ -18,11 +18,11 @@ LOAD, COMPUTE, STORE = ENGINES
 
 
 def random_job(bench: CommandBench, engine: Engine, cycles: int) -> isa.Descriptor:
-    """A descriptor without tokens and with random bits in the fields that the pretended engine does not look at."""
+    """A descriptor, short or long, without tokens and with random bits in the fields that the pretended engine does not look at."""
     plain = job(engine, cycles=cycles)
     kept = {name for name in plain.values if plain[name] or name.startswith(("wait", "signal", "reserved"))}
     kept |= {"local", "west", "acc"} & set(plain.values)
-    loose = [field for field in plain.op.own_fields if field.name not in kept]
+    loose = [field for field in bench.random.choice((plain.op.first_fields, plain.op.own_fields)) if field.name not in kept]
     return plain.replace(**{field.name: bench.random.randint(field.low, field.high) for field in loose})
 
 
@@ -108,7 +108,7 @@ def test_submissions_in_one_ring_end_one_after_the_other_each_with_its_own_recor
         lists: list[list[isa.Descriptor | bytes]] = [
             [job(LOAD, cycles=5), job(STORE, cycles=3)],
             [],
-            [job(LOAD), bytes([0x77]) + bytes(63), job(LOAD, cycles=50)],
+            [job(LOAD), bytes([0x77]) + bytes(isa.SHORT_BYTES - 1), job(LOAD, cycles=50)],
             [job(COMPUTE, fault=Status.BAD_FIELD), job(LOAD)],
             [job(COMPUTE, cycles=8)],
         ]

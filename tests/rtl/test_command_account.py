@@ -86,7 +86,7 @@ def random_stream(rng: random.Random) -> list[isa.Descriptor | bytes]:
         fault = int(rng.choice((Status.BAD_FIELD, Status.READ_ERROR))) if rng.random() < 0.02 else 0
         jobs.append(job(engine, *tokens, cycles=rng.choice((1, 2, 7, 40)), fault=fault))
         if rng.random() < 0.01:
-            jobs.append(bytes([0x77]) + bytes(63))
+            jobs.append(bytes([0x77]) + bytes(isa.SHORT_BYTES - 1))
     return jobs
 
 

@@ -24,7 +24,7 @@ def test_an_unknown_opcode_ends_the_submission_and_nothing_behind_it_is_done(opc
         for place in (0, 3):
             taken = len(bench.engines[LOAD].taken)
             jobs: list[isa.Descriptor | bytes] = [job(LOAD, cycles=3) for _ in range(6)]
-            jobs.insert(place, bytes([opcode]) + bytes(63))
+            jobs.insert(place, bytes([opcode]) + bytes(isa.SHORT_BYTES - 1))
             record = await bench.run(ctx, jobs)
             assert (record["status"], record["engine"], record["descriptor"]) == (Status.BAD_OPCODE, Engine.CONTROL, place)
             assert len(bench.engines[LOAD].taken) - taken <= place

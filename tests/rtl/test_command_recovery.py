@@ -116,8 +116,8 @@ def test_a_descriptor_that_cannot_be_read_drops_the_ring_without_a_record(place:
     bench = CommandBench()
 
     async def play(ctx: Any) -> None:
-        for beat in range(isa.DESCRIPTOR_BYTES // bench.config.bus_bytes):
-            bench.memory.errors = {bench.slot(place) + beat * bench.config.bus_bytes}
+        for beat in range(bench.config.entry_bytes // bench.config.bus_bytes):
+            bench.memory.errors = {bench.entry(place) + beat * bench.config.bus_bytes}
             ended = len(bench.completed)
             first = bench.submit(ctx, [job(LOAD, cycles=30) for _ in range(4)], doorbell=False)
             second = bench.submit(ctx, [job(LOAD)])
@@ -138,8 +138,8 @@ def test_a_descriptor_that_cannot_be_read_behind_a_fault_drops_the_ring_too() ->
     bench = CommandBench()
 
     async def play(ctx: Any) -> None:
-        bench.memory.errors = {bench.slot(2)}
-        submission = bench.submit(ctx, [bytes(64), job(LOAD), job(LOAD)])
+        bench.memory.errors = {bench.entry(2)}
+        submission = bench.submit(ctx, [bytes(isa.SHORT_BYTES), job(LOAD), job(LOAD)])
         await bench.until_completed(ctx, 1)
         bench.memory.errors = set()
         assert ctx.get(bench.command.last_status) == Status.BAD_OPCODE, "the first fault is the one that is told"

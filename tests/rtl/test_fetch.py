@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -13,24 +14,29 @@ from tests.rtl.memory import ReadMemory
 from tests.rtl.simulate import fresh_random, simulate
 
 NARROW = ArrayConfig(rows=4, cols=4, bus_bytes=4)
+HALF = ArrayConfig(rows=16, cols=16, bus_bytes=32)
 WIDE = ArrayConfig(rows=16, cols=16, bus_bytes=64)
-CONFIGS = pytest.mark.parametrize("config", [NARROW, TINY, WIDE], ids=lambda config: f"{config.bus_bytes}-byte-beats")
-SIZE = isa.DESCRIPTOR_BYTES
-BASE = 4096 - 2 * SIZE  # the ring lies across a 4 KiB boundary
+CONFIGS = pytest.mark.parametrize("config", [NARROW, TINY, HALF, WIDE], ids=lambda config: f"{config.bus_bytes}-byte-beats")
+BASE = 4096 - 128  # the ring lies across a 4 KiB boundary
+SHORT, LONG = False, True
+LONG_BIT = isa.END.offset("long")
 WAIT_LIMIT = 2000
 
 
 class FetchBench:
-    """The fetcher at a ring of ``2**log2`` descriptors in a memory; plays the driver's part and the command processor's."""
+    """The fetcher at a ring of ``2**log2`` entries in a memory; plays the driver's part and the command processor's."""
 
     def __init__(self, config: ArrayConfig, *, log2: int = 2, ahead: int = 3, latency: int = 1, stall: float = 0.0) -> None:
         self.config, self.log2, self.ahead = config, log2, ahead
+        self.size = config.entry_bytes
+        self.beats = self.size // config.bus_bytes
         self.random = fresh_random()
         self.data = bytearray(self.random.randbytes(8192))
         self.fetch = DescriptorFetch(config, ahead=ahead)
         seed = self.random.randrange(2**32)
         self.memory = ReadMemory(self.fetch.memory, config, self.data, latency=latency, stall=stall, seed=seed)  # type: ignore[arg-type]
-        self.written: dict[int, int] = {}
+        self.written: deque[tuple[int, int]] = deque()
+        """What is to come: each descriptor's long form, and its entries."""
         self.tail = 0
         self.cycle = 0
         self.ready_rate = 1.0
@@ -46,17 +52,40 @@ class FetchBench:
 
         simulate(self.fetch, run, self.memory.run)
 
-    def slot(self, number: int) -> int:
-        """Address of the descriptor that ``number``, the count of all, names."""
-        return BASE + number % (1 << self.log2) * SIZE
+    def entry(self, number: int) -> int:
+        """Address of the entry that ``number``, the count of all, names."""
+        return BASE + number % (1 << self.log2) * self.size
 
-    def push(self, ctx: Any, count: int) -> None:
-        """Writes ``count`` descriptors of random bits and rings the doorbell."""
-        for number in range(self.tail, self.tail + count):
-            raw = self.random.randbytes(SIZE)
-            self.data[self.slot(number) : self.slot(number) + SIZE] = raw
-            self.written[number & 0xFFFF] = int.from_bytes(raw, "little")
-        self.tail = (self.tail + count) & 0xFFFF
+    def entries(self, form: bool) -> int:
+        """How many a descriptor of this form takes."""
+        return -(-(isa.LONG_BYTES if form else isa.SHORT_BYTES) // self.size)
+
+    def forms(self, most: int) -> list[bool]:
+        """Random forms of descriptors that take at least one entry, and ``most`` at most."""
+        forms = [SHORT]
+        while self.random.random() < 0.9:
+            forms.append(self.random.choice((SHORT, LONG)))
+        while sum(map(self.entries, forms)) > most:
+            forms.pop()
+        return forms
+
+    def push(self, ctx: Any, forms: list[bool]) -> None:
+        """Writes descriptors of random bits, and of these forms, and rings the doorbell."""
+        tail = self.tail
+        for form in forms:
+            count = self.entries(form)
+            bits = int.from_bytes(self.random.randbytes(count * self.size), "little") & ~(1 << LONG_BIT) | form << LONG_BIT
+            raw = bits.to_bytes(count * self.size, "little")
+            for number in range(count):
+                self.data[self.entry(tail) : self.entry(tail) + self.size] = raw[number * self.size :][: self.size]
+                tail += 1
+            whole = raw[: isa.LONG_BYTES] if form else raw[: isa.SHORT_BYTES] + isa.DEFAULT_SECOND_HALF
+            self.written.append((int.from_bytes(whole, "little"), count))
+        self.ring(ctx, tail)
+
+    def ring(self, ctx: Any, tail: int) -> None:
+        """The doorbell."""
+        self.tail = tail & 0xFFFF
         ctx.set(self.fetch.tail, self.tail)
 
     async def take(self, ctx: Any, *, error: bool = False) -> None:
@@ -68,13 +97,13 @@ class FetchBench:
             if ctx.get(fetch.descriptor.valid) and ready:
                 break
             await self.tick(ctx)
-        number = ctx.get(fetch.head)
-        assert ctx.get(fetch.descriptor.valid), f"descriptor {number} did not come"
-        assert ctx.get(fetch.error) == error, f"descriptor {number}"
-        assert error or ctx.get(fetch.descriptor.payload) == self.written[number], f"descriptor {number}"
+        number, (expected, count) = ctx.get(fetch.head), self.written.popleft()
+        assert ctx.get(fetch.descriptor.valid), f"the descriptor of entry {number} did not come"
+        assert ctx.get(fetch.error) == error, f"entry {number}"
+        assert error or ctx.get(fetch.descriptor.payload) == expected, f"entry {number}"
         await self.tick(ctx)
         ctx.set(fetch.descriptor.ready, 0)
-        assert ctx.get(fetch.head) == (number + 1) & 0xFFFF
+        assert ctx.get(fetch.head) == (number + count) & 0xFFFF
 
     async def clear(self, ctx: Any, head_to: int) -> None:
         """Clears until idle; nothing may come out, and no burst may begin."""
@@ -92,6 +121,7 @@ class FetchBench:
         assert len(self.memory.bursts) == bursts
         assert not self.memory.waiting, "idle, and yet the memory owes beats"
         ctx.set(fetch.clear, 0)
+        self.written.clear()
 
     async def tick(self, ctx: Any) -> None:
         """One cycle."""
@@ -106,25 +136,43 @@ def test_descriptors_come_whole_and_in_order_around_the_ring(config: ArrayConfig
 
     async def play(ctx: Any) -> None:
         total = 0
-        while total < 25:
+        while total < 40:
             bench.ready_rate = bench.random.choice((1.0, 0.1))
-            count = bench.random.randint(1, 1 << bench.log2)
-            bench.push(ctx, count)
-            for _ in range(count):
+            forms = bench.forms(1 << bench.log2)
+            bench.push(ctx, forms)
+            for _ in forms:
                 await bench.take(ctx)
-            total += count
-        assert [burst.address for burst in bench.memory.bursts] == [bench.slot(number) for number in range(total)]
-        assert {burst.beats * config.bus_bytes for burst in bench.memory.bursts} == {SIZE}
+            total += sum(map(bench.entries, forms))
+        assert [burst.address for burst in bench.memory.bursts] == [bench.entry(number) for number in range(total)]
+        assert {burst.beats for burst in bench.memory.bursts} == {bench.beats}
+
+    bench.play(play)
+
+
+@pytest.mark.parametrize("config", [NARROW, TINY, HALF], ids=lambda config: f"{config.bus_bytes}-byte-beats")
+def test_a_long_descriptor_may_be_announced_in_halves_and_wrap_around_the_ring(config: ArrayConfig) -> None:
+    bench = FetchBench(config, log2=1, latency=3)
+
+    async def play(ctx: Any) -> None:
+        bench.push(ctx, [SHORT])
+        await bench.take(ctx)
+        for _ in range(3):
+            bench.push(ctx, [LONG])
+            bench.ring(ctx, bench.tail - 1)
+            await ctx.tick().repeat(30)
+            assert not ctx.get(bench.fetch.descriptor.valid)
+            bench.ring(ctx, bench.tail + 1)
+            await bench.take(ctx)
 
     bench.play(play)
 
 
 @CONFIGS
-def test_it_reads_so_many_ahead_and_no_more(config: ArrayConfig) -> None:
+def test_it_reads_so_many_entries_ahead_and_no_more(config: ArrayConfig) -> None:
     bench = FetchBench(config, log2=3, ahead=3)
 
     async def play(ctx: Any) -> None:
-        bench.push(ctx, 8)
+        bench.push(ctx, [SHORT] * 8)
         await ctx.tick().repeat(150)
         assert len(bench.memory.bursts) == 3
         await bench.take(ctx)
@@ -142,7 +190,7 @@ def test_it_asks_for_nothing_that_was_not_announced() -> None:
     async def play(ctx: Any) -> None:
         await ctx.tick().repeat(20)
         assert bench.memory.bursts == []
-        bench.push(ctx, 2)
+        bench.push(ctx, [SHORT, SHORT])
         await ctx.tick().repeat(40)
         assert len(bench.memory.bursts) == 2
         await bench.take(ctx)
@@ -155,17 +203,31 @@ def test_it_asks_for_nothing_that_was_not_announced() -> None:
 
 
 @CONFIGS
-def test_one_descriptor_comes_for_every_64_bytes_of_the_bus_in_spite_of_latency(config: ArrayConfig) -> None:
-    beats = SIZE // config.bus_bytes
+@pytest.mark.parametrize("forms", [[SHORT] * 32, [LONG] * 16, [LONG, SHORT] * 10], ids=["short", "long", "mixed"])
+def test_descriptors_come_as_fast_as_the_bus_brings_their_beats_in_spite_of_latency(config: ArrayConfig, forms: list[bool]) -> None:
     bench = FetchBench(config, log2=5, ahead=40, latency=30)
 
     async def play(ctx: Any) -> None:
-        bench.push(ctx, 32)
+        bench.push(ctx, forms)
         await bench.take(ctx)
         start = bench.cycle
-        for _ in range(31):
+        for _ in forms[1:]:
             await bench.take(ctx)
-        assert bench.cycle - start <= 31 * beats + 1
+        assert bench.cycle - start <= sum(map(bench.entries, forms[1:])) * bench.beats + 1
+
+    bench.play(play)
+
+
+@CONFIGS
+def test_a_short_descriptor_is_there_in_the_cycle_after_its_last_beat(config: ArrayConfig) -> None:
+    bench = FetchBench(config)
+
+    async def play(ctx: Any) -> None:
+        bench.push(ctx, [SHORT, LONG])
+        while bench.memory.beats < bench.beats:
+            assert not ctx.get(bench.fetch.descriptor.valid)
+            await bench.tick(ctx)
+        assert ctx.get(bench.fetch.descriptor.valid)
 
     bench.play(play)
 
@@ -174,40 +236,41 @@ def test_low_bits_of_the_ring_s_address_are_ignored() -> None:
     bench = FetchBench(TINY)
 
     async def play(ctx: Any) -> None:
-        ctx.set(bench.fetch.base, BASE + 63)
-        bench.push(ctx, 2)
+        ctx.set(bench.fetch.base, BASE + bench.size - 1)
+        bench.push(ctx, [SHORT, LONG])
         await bench.take(ctx)
         await bench.take(ctx)
 
     bench.play(play)
 
 
-def test_counts_wrap_at_65536() -> None:
+@pytest.mark.parametrize("forms", [[SHORT] * 4, [SHORT, LONG, SHORT]], ids=["between", "within"])
+def test_counts_wrap_at_65536(forms: list[bool]) -> None:
     bench = FetchBench(TINY)
 
     async def play(ctx: Any) -> None:
-        bench.tail = 65534
-        ctx.set(bench.fetch.tail, bench.tail)
+        bench.ring(ctx, 65534)
         await bench.clear(ctx, 65534)
         assert ctx.get(bench.fetch.head) == 65534
-        bench.push(ctx, 4)
-        for _ in range(4):
+        bench.push(ctx, forms)
+        for _ in forms:
             await bench.take(ctx)
         assert ctx.get(bench.fetch.head) == 2
-        assert bench.memory.bursts[-1].address == bench.slot(1)
+        assert bench.memory.bursts[-1].address == bench.entry(1)
 
     bench.play(play)
 
 
 @CONFIGS
-def test_an_error_in_any_beat_marks_its_descriptor_and_no_other(config: ArrayConfig) -> None:
+@pytest.mark.parametrize("form", [SHORT, LONG], ids=["short", "long"])
+def test_an_error_in_any_beat_marks_its_descriptor_and_no_other(config: ArrayConfig, form: bool) -> None:
     bench = FetchBench(config)
 
     async def play(ctx: Any) -> None:
-        for beat in range(SIZE // config.bus_bytes):
-            bad = bench.tail + 1
-            bench.memory.errors = {bench.slot(bad) + beat * config.bus_bytes}
-            bench.push(ctx, 3)
+        for beat in range(bench.entries(form) * bench.beats):
+            bad = bench.tail + 1 + beat // bench.beats
+            bench.memory.errors = {bench.entry(bad) + beat % bench.beats * config.bus_bytes}
+            bench.push(ctx, [SHORT, form, SHORT])
             await bench.take(ctx)
             await bench.take(ctx, error=True)
             await bench.take(ctx)
@@ -216,18 +279,19 @@ def test_an_error_in_any_beat_marks_its_descriptor_and_no_other(config: ArrayCon
 
 
 @CONFIGS
-def test_clear_in_any_cycle_drops_what_is_owed_and_what_is_held(config: ArrayConfig) -> None:
+@pytest.mark.parametrize("forms", [[SHORT] * 4, [LONG, SHORT]], ids=["short", "long"])
+def test_clear_in_any_cycle_drops_what_is_owed_and_what_is_held(config: ArrayConfig, forms: list[bool]) -> None:
     bench = FetchBench(config, latency=7)
 
     async def play(ctx: Any) -> None:
-        for wait in range(1, 3 * SIZE // config.bus_bytes + 14):
-            bench.memory.errors = {bench.slot(bench.tail)}  # a dropped error must not mark a later descriptor
-            bench.push(ctx, 4)
+        for wait in range(1, 3 * bench.beats + 20):
+            bench.memory.errors = {bench.entry(bench.tail)}  # a dropped error must not mark a later descriptor
+            bench.push(ctx, forms)
             await ctx.tick().repeat(wait)
             await bench.clear(ctx, bench.tail)
             bench.memory.errors = set()
             assert ctx.get(bench.fetch.head) == bench.tail
-            bench.push(ctx, 2)
+            bench.push(ctx, [SHORT, LONG])
             await bench.take(ctx)
             await bench.take(ctx)
 
@@ -238,7 +302,7 @@ def test_idle_waits_for_the_last_beat() -> None:
     bench = FetchBench(TINY, latency=25)
 
     async def play(ctx: Any) -> None:
-        bench.push(ctx, 1)
+        bench.push(ctx, [SHORT])
         await ctx.tick().repeat(4)
         ctx.set(bench.fetch.clear, 1)
         while bench.memory.waiting:
