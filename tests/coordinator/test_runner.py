@@ -14,7 +14,7 @@ from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.backends.null import NullBackend
 from hwacc.coordinator.runner import Runner, memory_needed
-from hwacc.driver.device import Device
+from hwacc.driver.device import DEFAULT_RING_LOG2, Device
 from hwacc.driver.transports.model import ModelTransport
 from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, StreamError, SubmissionError
 from hwacc.program import Implementation, Program
@@ -126,7 +126,8 @@ def test_a_program_for_another_array_is_refused_in_words() -> None:
 
 
 def test_a_program_that_does_not_fit_into_memory_takes_none() -> None:
-    device = Device(ModelTransport(TINY, 2**16 + 256), "small")
+    ring = TINY.entry_bytes << DEFAULT_RING_LOG2
+    device = Device(ModelTransport(TINY, ring + 256), "small")
     before = device.free_bytes
     with pytest.raises(DeviceError, match="out of device memory"):
         runner_of(scale_and_copy(), device)
