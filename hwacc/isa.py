@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from itertools import takewhile
 
 from hwacc.errors import EncodingError
 
@@ -140,7 +142,7 @@ class Op:
         """All fields but the header's."""
         return self.first_fields + self.second_fields
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """Header and own fields, from bit 0 upwards."""
         return HEADER + self.own_fields
@@ -150,15 +152,26 @@ class Op:
         """The fields of the first half, header included, and those of the second."""
         return HEADER + self.first_fields, self.second_fields
 
+    def field(self, name: str) -> Field:
+        """The field ``name``; raises :class:`EncodingError` if there is none."""
+        if name not in self._by_name:
+            raise EncodingError(f"{self.name} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}")
+        return self._by_name[name]
+
     def offset(self, name: str) -> int:
         """Lowest bit of field ``name``; raises :class:`EncodingError` if there is none."""
-        for start, fields in zip((0, HALF_BITS), self.halves):
-            bit = start
-            for field in fields:
-                if field.name == name:
-                    return bit
-                bit += field.bits
-        raise EncodingError(f"{self.name} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}")
+        half = next(number for number, fields in enumerate(self.halves) if self.field(name) in fields)
+        before = takewhile(lambda field: field.name != name, self.halves[half])
+        return half * HALF_BITS + sum(field.bits for field in before)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def defaults(self) -> dict[str, int]:
+        """The value of each field where none is given."""
+        return {field.name: field.default for field in self.fields} | {"opcode": self.code}
 
     def needs_long(self, values: Mapping[str, int]) -> bool:
         """Whether a field of the second half is not at its default; one that ``values`` does not name is."""
@@ -404,13 +417,10 @@ def describe(op: Op, **values: int) -> Descriptor:
 
     Raises :class:`EncodingError` for an unknown field or a value that does not fit.
     """
-    full = {field.name: field.default for field in op.fields}
-    for name, value in values.items():
-        op.offset(name)
-        full[name] = int(value)
-    full |= {"opcode": op.code, "long": int(op.needs_long(full))}
-    for field in op.fields:
-        _check(field, full[field.name], op.name)
+    full = op.defaults | {name: int(value) for name, value in values.items()}
+    full["long"] = int(op.needs_long(full))
+    for name in values:
+        _check(op.field(name), full[name], op.name)
     return Descriptor(op, full)
 
 
@@ -430,7 +440,7 @@ def decode(data: bytes) -> Descriptor:
     if op is None:
         known = ", ".join(f"{op.name} {op.code:#04x}" for op in OPS)
         raise EncodingError(f"unknown opcode {data[0]:#04x}; known: {known}")
-    values = {field.name: field.default for field in op.fields}
+    values = dict(op.defaults)
     for start, fields in zip(range(0, len(data), SHORT_BYTES), op.halves):
         values |= unpack(fields, data[start : start + SHORT_BYTES])
     return Descriptor(op, {**values, "long": int(op.needs_long(values))})

@@ -13,7 +13,7 @@ from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.contraction import Contraction, read_contraction
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import machine_function, stream_of
-from hwacc.compiler.emit.planner import plan
+from hwacc.compiler.emit.planner import Plan, plan_all
 from hwacc.compiler.transforms.build import VIEWS, view_root
 from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
 from hwacc.compiler.transforms.passes import walk
@@ -45,10 +45,13 @@ class ProgramBuilder:
         self.tasks: list[Task] = []
         self._placed: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._home: dict[ir.Value, int] = {}
+        self._planned: dict[ir.Operation, tuple[Contraction, Plan | ModelError]] = {}
 
     def build(self, module: ir.Module, name: str) -> Program:
         """The program of that name."""
         functions = {op.attributes["sym_name"].value: op for op in walk(module.operation, "func.func")}
+        if "hwacc" in self.backends:
+            self.plan_array_tasks(module)
         block = functions["main"].regions[0].blocks[0]
         for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
             self._home[argument] = self.add_buffer(label, "input", argument.type)
@@ -58,6 +61,14 @@ class ProgramBuilder:
         for op in block.operations:
             self.visit(op.operation, functions)
         return Program(name, self.config, tuple(self.buffers), tuple(self.tasks), self.constants)
+
+    def plan_array_tasks(self, module: ir.Module) -> None:
+        """Plans the operations of all array tasks together."""
+        self.progress("array tasks: planning")
+        ops = walk(module.operation, *TENSOR_OPS)
+        contractions = [read_contraction(op, self.config) for op in ops]
+        plans = plan_all([contraction.spec for contraction in contractions], self.config)
+        self._planned = dict(zip(ops, zip(contractions, plans)))
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:
         """Takes in one operation of ``main``."""
@@ -117,8 +128,9 @@ class ProgramBuilder:
         from mlir import ir
 
         op = walk(function, *TENSOR_OPS)[0]
-        contraction = read_contraction(op, self.config)
-        planned = plan(contraction.spec, self.config)
+        contraction, planned = self._planned[op]
+        if isinstance(planned, ModelError):
+            raise planned
         with ir.InsertionPoint(self.machine.body), function.location:
             made = machine_function(name, contraction.spec.slots(self.config), planned.operations)
         stream = stream_of(made, self.config)

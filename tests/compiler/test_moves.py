@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from hwacc.compiler.emit.blocking import Blocking, cuts
-from hwacc.compiler.emit.planner import MOVES, SEEDS, Move
+from hwacc.compiler.emit.search import MOVES, SEEDS, Move
 from hwacc.config import ArrayConfig
 from hwacc.isa import Dataflow
 
