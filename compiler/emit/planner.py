@@ -8,8 +8,8 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from hwacc import isa
 from hwacc.compiler.emit.search import EFFORT, Search
@@ -56,31 +56,35 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
     return _finished(spec, config, search)
 
 
-def plan_all(specs: Sequence[ContractionSpec], config: ArrayConfig, effort: int = EFFORT_FOR_ALL) -> list[Plan | ModelError]:
+def plan_all(
+    specs: Sequence[ContractionSpec],
+    config: ArrayConfig,
+    effort: int = EFFORT_FOR_ALL,
+    tell: Callable[[ContractionSpec], None] | None = None,
+) -> list[Plan | ModelError]:
     """A plan for each, or why there is none. Those that differ in the values of their epilogues alone share a search.
 
     The effort goes where cycles are to be gained: to each search in proportion to what its first blocking takes above the array's
-    peak.
+    peak. ``tell`` hears what is searched for.
     """
     searches: dict[ContractionSpec, Search | ModelError] = {}
-    for spec in map(_without_values, specs):
-        if spec not in searches:
-            searches[spec] = _begun_or_not(spec, config)
-    lost = {key: begun.cycles - key.macs / config.macs_per_cycle for key, begun in searches.items() if isinstance(begun, Search)}
-    left, to_gain = effort, sum(lost.values())
-    for key, cycles in lost.items():
-        search = searches[key]
-        assert isinstance(search, Search)
-        search.go_on(min(EFFORT, int(left * cycles / to_gain)))
-        left, to_gain = left - search.effort, to_gain - cycles
-    found = [searches[_without_values(spec)] for spec in specs]
+    for spec in specs:
+        key = spec.without_values
+        if key not in searches:
+            searches[key] = _begun_or_not(spec, config)
+    _share_out(effort, [begun for begun in searches.values() if isinstance(begun, Search)], tell or (lambda spec: None))
+    found = [searches[spec.without_values] for spec in specs]
     return [_finished(spec, config, each) if isinstance(each, Search) else each for spec, each in zip(specs, found)]
 
 
-def _without_values(spec: ContractionSpec) -> ContractionSpec:
-    """The same with the epilogue of a default specification, which takes as long."""
-    values = ("pad_value", "multiplier", "shift", "double_round", "zero_point", "clamp_min", "clamp_max")
-    return replace(spec, **{name: ContractionSpec.__dataclass_fields__[name].default for name in values})
+def _share_out(effort: int, searches: Sequence[Search], tell: Callable[[ContractionSpec], None]) -> None:
+    """Lets each go on with its share; what one does not need is left to those after it."""
+    lost = [search.cycles - search.spec.macs // search.config.macs_per_cycle for search in searches]
+    to_gain = sum(lost)
+    for search, cycles in zip(searches, lost):
+        tell(search.spec)
+        search.go_on(min(EFFORT, effort * cycles // to_gain))
+        effort, to_gain = effort - search.effort, to_gain - cycles
 
 
 def _begun(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None = None) -> Search:
@@ -90,6 +94,7 @@ def _begun(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None
         raise ModelError(f"the array was built for {config.dataflows} only; it cannot compute {dataflow.words}")
     dataflows = config.available_dataflows if dataflow is None else (dataflow,)
     return Search(spec, config, dataflows)
+
 
 def _begun_or_not(spec: ContractionSpec, config: ArrayConfig) -> Search | ModelError:
     try:

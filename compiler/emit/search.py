@@ -64,7 +64,7 @@ class Search:
     """
 
     def __init__(self, spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> None:
-        self.config, self._dataflows = config, dataflows
+        self.config, self.spec, self._dataflows = config, spec, dataflows
         self._scheduler = self._scheduler_of(spec)
         self._ranked = ranked(self._scheduler.spec, config, CANDIDATES, dataflows)
         first = next(filter(self._scheduler.fits, self._ranked), None)
@@ -82,7 +82,7 @@ class Search:
 
     def schedule(self, spec: ContractionSpec) -> Schedule:
         """The best one found, for ``spec``, which may differ from the one searched for in the values of its epilogue."""
-        return self._scheduler_of(spec).build(self._found[0])
+        return self._found[1] if spec == self.spec else self._scheduler_of(spec).build(self._found[0])
 
     def go_on(self, effort: int) -> None:
         """Looks for better ones: among regular blockings, then far from the best of each kind, then step by step from these.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 from hwacc.errors import ModelError
@@ -99,6 +99,12 @@ class ContractionSpec:
         sizes = {"width": m, "channels": k, "out_channels": n}
         layouts = {"input_layout": input_layout, "weights_layout": weights_layout}
         return cls(**sizes, **epilogue, **layouts, output=output, has_bias=has_bias)  # type: ignore[arg-type]
+
+    @property
+    def without_values(self) -> ContractionSpec:
+        """The same with a default for each value that makes no difference to how it is planned."""
+        plain = replace(self, pad_value=0, zero_point=0, clamp_min=-128, clamp_max=127)
+        return replace(plain, multiplier=1 << 30, shift=30, double_round=False)
 
     @property
     def out_height(self) -> int:

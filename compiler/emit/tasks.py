@@ -64,10 +64,11 @@ class ProgramBuilder:
 
     def plan_array_tasks(self, module: ir.Module) -> None:
         """Plans the operations of all array tasks together."""
-        self.progress("array tasks: planning")
         ops = walk(module.operation, *TENSOR_OPS)
         contractions = [read_contraction(op, self.config) for op in ops]
-        plans = plan_all([contraction.spec for contraction in contractions], self.config)
+        names = {contraction.spec: attribute(op.parent, "sym_name") for op, contraction in zip(reversed(ops), reversed(contractions))}
+        specs = [contraction.spec for contraction in contractions]
+        plans = plan_all(specs, self.config, tell=lambda spec: self.progress(f"{names[spec]}: planning"))
         self._planned = dict(zip(ops, zip(contractions, plans)))
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:

@@ -9,6 +9,7 @@ from mlir import ir
 from hwacc.compiler.compilation import TO_TASKS
 from hwacc.compiler.context import new_context
 from hwacc.compiler.emit import tasks
+from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.emit.tasks import ProgramBuilder
 from hwacc.compiler.transforms.passes import run_passes
 from hwacc.config import TINY
@@ -60,10 +61,10 @@ def test_products_of_two_inputs_are_gemm_tasks_of_the_array() -> None:
 
 
 def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise ModelError("too large for this array")
+    def refuse(specs: list[ContractionSpec], *_: object, **__: object) -> list[ModelError]:
+        return [ModelError("too large for this array") for _ in specs]
 
-    monkeypatch.setattr(tasks, "plan", refuse)
+    monkeypatch.setattr(tasks, "plan_all", refuse)
     program = built(PRODUCTS)
     assert {code.backend for task in program.tasks for code in task.implementations} == {"cpu"}
     assert {task.reason for task in program.tasks} == {"too large for this array"}
