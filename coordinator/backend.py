@@ -32,18 +32,25 @@ class Tensor:
 
 
 Launch = Callable[[Sequence[Tensor]], "int | None"]
-"""Runs a task on tensors in the implementation's order; returns device cycles, or None where nobody counts them."""
+"""Runs tasks on the tensors of their implementations, one after the other; returns device cycles, or None where nobody counts them."""
 
 
 class Backend(Protocol):
     """Prepares code once; the launch may then be called many times.
 
-    ``name`` is the key under which programs keep their implementations, see :data:`hwacc.program.BACKENDS`.
+    ``name`` is the key under which programs keep their implementations, see :data:`hwacc.program.BACKENDS`. ``chains`` says that
+    tasks which follow one another are better prepared together.
     """
 
     @property
     def name(self) -> str: ...
 
-    def prepare(self, implementation: Implementation) -> Launch:
-        """A launch of ``implementation``; raises from the :class:`hwacc.errors.HwaccError` tree if the code is not valid."""
+    @property
+    def chains(self) -> bool: ...
+
+    def prepare(self, implementations: Sequence[Implementation]) -> Launch:
+        """A launch of one implementation, or, where the backend ``chains``, of some in a row.
+
+        Raises from the :class:`hwacc.errors.HwaccError` tree if the code is not valid.
+        """
         ...

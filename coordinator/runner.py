@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import TracebackType
 from typing import Any
 
@@ -22,16 +23,21 @@ RING_BYTES = 2**20
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """How one task went. ``cycles`` is None where no device ran it or none counts."""
+    """How one task went.
+
+    ``chained``: its backend ran it together with the next one. ``cycles`` are those of the whole chain, at its last task; None where
+    no device ran it or none counts.
+    """
 
     task: Task
     backend: str
     cycles: int | None
+    chained: bool = False
 
 
 @dataclass(frozen=True)
 class Run:
-    """One pass through a program: ``outputs`` in the program's order (copies), a record for each task."""
+    """One pass through a program: ``outputs`` in the program's order (copies), a record for each task in the order of their work."""
 
     outputs: tuple[NDArray[Any], ...]
     tasks: tuple[TaskRecord, ...]
@@ -46,7 +52,8 @@ def memory_needed(program: Program) -> int:
 class Runner:
     """A program made ready on a device and host backends. Close it, or use it as a context manager.
 
-    Each task takes the first of its implementations whose backend is present. Raises
+    Each task takes the first of its implementations whose backend is present. Tasks of one backend follow one another where the
+    graph allows. Raises
     :class:`hwacc.errors.ConfigError` if the program is for another configuration, :class:`ProgramError` if a task has
     no implementation here, :class:`hwacc.errors.DeviceError` if memory runs out.
     """
@@ -54,20 +61,21 @@ class Runner:
     def __init__(self, program: Program, device: Device, backends: Sequence[Backend]) -> None:
         device.require(program.config)
         self.program = program
-        self._steps = [_step(task, {backend.name: backend for backend in backends}) for task in program.tasks]
+        self._steps = _steps(program.tasks, {backend.name: backend for backend in backends})
         self._tensors = _place(program, device)
 
     def run(self, inputs: Sequence[NDArray[Any]], on_task: Callable[[Task], None] | None = None) -> Run:
-        """Runs all tasks on ``inputs``, in the order of the program's inputs; ``on_task`` hears of each before it starts.
+        """Runs all tasks on ``inputs``, in the order of the program's inputs; ``on_task`` hears of each before it, or its chain, starts.
 
         Raises :class:`InputError` for inputs of the wrong number, dtype or shape.
         """
         self._write_inputs(inputs)
-        records = []
+        records: list[TaskRecord] = []
         for step in self._steps:
-            if on_task is not None:
-                on_task(step.task)
-            records.append(self._launch(step))
+            for task, _ in step.chain:
+                if on_task is not None:
+                    on_task(task)
+            records += self._launch(step)
         return Run(tuple(self._tensors[i].array().copy() for i in self.program.indices("output")), tuple(records))
 
     def close(self) -> None:
@@ -75,13 +83,15 @@ class Runner:
         for tensor in self._tensors:
             tensor.memory.free()
 
-    def _launch(self, step: _Step) -> TaskRecord:
+    def _launch(self, step: _Step) -> list[TaskRecord]:
+        tensors = [self._tensors[index] for _, implementation in step.chain for index in implementation.buffers]
         try:
-            cycles = step.launch([self._tensors[i] for i in step.implementation.buffers])
+            cycles = step.launch(tensors)
         except HwaccError as error:
-            error.args = (f"task {step.task.name} on {step.implementation.backend}: {error}", *error.args[1:])
+            error.args = (f"{step.names} on {step.backend}: {error}", *error.args[1:])
             raise
-        return TaskRecord(step.task, step.implementation.backend, cycles)
+        *others, last = [task for task, _ in step.chain]
+        return [*(TaskRecord(task, step.backend, None, chained=True) for task in others), TaskRecord(last, step.backend, cycles)]
 
     def _write_inputs(self, inputs: Sequence[NDArray[Any]]) -> None:
         indices = self.program.indices("input")
@@ -100,21 +110,72 @@ class Runner:
         self.close()
 
 
+_Choice = tuple[Task, Implementation]
+"""A task, and which of its implementations is to run."""
+
+
 @dataclass(frozen=True)
 class _Step:
-    task: Task
-    implementation: Implementation
+    """Tasks that one backend runs together."""
+
+    backend: str
+    chain: tuple[_Choice, ...]
     launch: Launch
 
+    @property
+    def names(self) -> str:
+        """What to call it in a message."""
+        names = [task.name for task, _ in self.chain]
+        return f"task {names[0]}" if len(names) == 1 else f"tasks {names[0]} to {names[-1]}"
 
-def _step(task: Task, backends: Mapping[str, Backend]) -> _Step:
-    """The task with the first backend, in the program's order of implementations, that is present."""
+
+def _steps(tasks: Sequence[Task], backends: Mapping[str, Backend]) -> list[_Step]:
+    """All tasks in the order of work, those in a row together where their backend chains."""
+    chosen = in_order([_choice(task, backends) for task in tasks])
+    steps = []
+    for name, group in groupby(chosen, lambda choice: choice[1].backend):
+        backend, row = backends[name], tuple(group)
+        for chain in [row] if backend.chains else [(choice,) for choice in row]:
+            steps.append(_Step(name, chain, backend.prepare([implementation for _, implementation in chain])))
+    return steps
+
+
+def _choice(task: Task, backends: Mapping[str, Backend]) -> _Choice:
+    """The first of a task's implementations whose backend is present."""
     for implementation in task.implementations:
-        backend = backends.get(implementation.backend)
-        if backend is not None:
-            return _Step(task, implementation, backend.prepare(implementation))
+        if implementation.backend in backends:
+            return task, implementation
     offered = ", ".join(i.backend for i in task.implementations) or "nothing"
     raise ProgramError(f"task {task.name} is compiled for {offered}; present: {', '.join(backends)}")
+
+
+def in_order(chosen: Sequence[_Choice]) -> list[_Choice]:
+    """An order in which they can run, that stays with a backend as long as there is work for it; else that of the program."""
+    needs, waiting, backend = _needs(chosen), dict(enumerate(chosen)), ""
+    order = []
+    while waiting:
+        ready = [number for number in waiting if needs[number].isdisjoint(waiting)]
+        number = next((number for number in ready if waiting[number][1].backend == backend), ready[0])
+        order.append(waiting.pop(number))
+        backend = order[-1][1].backend
+    return order
+
+
+def _needs(chosen: Sequence[_Choice]) -> list[set[int]]:
+    """For each task the earlier ones that must be over: those that touch a buffer which either of the two writes."""
+    writer: dict[int, int] = {}
+    readers: dict[int, list[int]] = {}
+    needs: list[set[int]] = []
+    for number, (task, implementation) in enumerate(chosen):
+        touched = {*implementation.buffers, *task.reads, *task.writes}
+        needs.append({writer[buffer] for buffer in touched if buffer in writer})
+        for buffer in touched:
+            if buffer in task.writes:
+                needs[-1].update(readers.pop(buffer, []))
+                writer[buffer] = number
+            else:
+                readers.setdefault(buffer, []).append(number)
+    return needs
 
 
 def _place(program: Program, device: Device) -> list[Tensor]:

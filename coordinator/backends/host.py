@@ -24,12 +24,15 @@ class ArrayBackend(Protocol):
 class HostBackend:
     """Gives the code views of device memory; where the host cannot map it, copies there and back."""
 
+    chains = False
+
     def __init__(self, compiler: ArrayBackend, name: str = "cpu") -> None:
         self.name = name
         self._compiler = compiler
 
-    def prepare(self, implementation: Implementation) -> Launch:
-        """Compiles the code now, so that a run's time is the code's own."""
+    def prepare(self, implementations: Sequence[Implementation]) -> Launch:
+        """Compiles the code of one task now, so that a run's time is the code's own."""
+        (implementation,) = implementations
         code = self._compiler.prepare(implementation)
 
         def launch(tensors: Sequence[Tensor]) -> int | None:

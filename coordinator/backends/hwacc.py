@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hwacc.chain import can_link, chained
 from hwacc.coordinator.backend import Launch, Tensor
 from hwacc.driver.device import Device
 from hwacc.program import Implementation
@@ -11,22 +12,50 @@ from hwacc.stream import Stream
 
 
 class HwaccBackend:
-    """One open :class:`Device`. ``max_cycles`` and ``seconds`` limit each task; None takes the driver's limits."""
+    """One open :class:`Device`. ``max_cycles`` and ``seconds`` limit each submission; None takes the driver's limits.
+
+    Streams of tasks in a row go to the device as one submission, unless ``chains`` is False.
+    """
 
     name = "hwacc"
 
-    def __init__(self, device: Device, *, max_cycles: int | None = None, seconds: float | None = None) -> None:
+    def __init__(self, device: Device, *, max_cycles: int | None = None, seconds: float | None = None, chains: bool = True) -> None:
         self.device = device
+        self.chains = chains
         self._max_cycles = max_cycles
         self._seconds = seconds
 
-    def prepare(self, implementation: Implementation) -> Launch:
-        """Decodes the stream; raises :class:`hwacc.errors.StreamError`."""
-        stream = Stream.from_bytes(implementation.code)
+    def prepare(self, implementations: Sequence[Implementation]) -> Launch:
+        """Decodes the streams, and links those that can be; raises :class:`hwacc.errors.StreamError`."""
+        submissions = [_as_one(links) for links in _links(implementations)]
 
         def launch(tensors: Sequence[Tensor]) -> int | None:
-            buffers = [tensor.memory for tensor in tensors]
-            completion = self.device.run(stream, buffers, max_cycles=self._max_cycles, seconds=self._seconds)
-            return completion.cycles if self.device.counts_cycles else None
+            memory = dict(zip((buffer for each in implementations for buffer in each.buffers), (tensor.memory for tensor in tensors)))
+            cycles = 0
+            for stream, buffers in submissions:
+                found = [memory[buffer] for buffer in buffers]
+                cycles += self.device.run(stream, found, max_cycles=self._max_cycles, seconds=self._seconds).cycles
+            return cycles if self.device.counts_cycles else None
 
         return launch
+
+
+_Link = tuple[Stream, Sequence[int]]
+"""A stream, and the program's buffer of each of its slots."""
+
+
+def _links(implementations: Sequence[Implementation]) -> list[list[_Link]]:
+    """Their streams, those together that can be linked."""
+    groups: list[list[_Link]] = []
+    for implementation in implementations:
+        stream = Stream.from_bytes(implementation.code)
+        if groups and can_link(groups[-1][-1][0], stream):
+            groups[-1].append((stream, implementation.buffers))
+        else:
+            groups.append([(stream, implementation.buffers)])
+    return groups
+
+
+def _as_one(links: Sequence[_Link]) -> _Link:
+    """One stream for all of them; the very one if there is no other."""
+    return chained(*zip(*links)) if len(links) > 1 else links[0]

@@ -11,10 +11,12 @@ from hwacc.program import Implementation
 class NullBackend:
     """Accepts any implementation and leaves its tensors alone; each launch takes 0 cycles."""
 
+    chains = False
+
     def __init__(self, name: str = "null") -> None:
         self.name = name
 
-    def prepare(self, implementation: Implementation) -> Launch:
+    def prepare(self, implementations: Sequence[Implementation]) -> Launch:
         """A launch that does nothing."""
 
         def launch(tensors: Sequence[Tensor]) -> int | None:

@@ -34,7 +34,8 @@ PROGRAM_SUFFIX = ".hwx"
     "--labels", "labels_file", type=click.Path(path_type=Path), metavar="FILE", help="Names of the output's elements, one a line."
 )
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform (sim only).")
-@click.option("--max-cycles", type=click.IntRange(1), metavar="N", help="Most cycles of a task.")
+@click.option("--max-cycles", type=click.IntRange(1), metavar="N", help="Most cycles of a submission.")
+@click.option("--each", is_flag=True, help="Submit each task by itself, for its own cycles: tasks in a row share a submission else.")
 @memory_latency_option
 @array_option
 @json_option
@@ -138,7 +139,10 @@ def _run(program: Program, sets: Inputs, options: dict[str, Any], report: Progre
     if options["device"] == "sim":
         special |= {"progress": report, "array": Array.chosen(options["array"], waveform=options["trace"] is not None).value}
     with Device.open(options["device"], program.config, memory_bytes=memory_needed(program), **special) as device:
-        backends: list[Backend] = [HwaccBackend(device, max_cycles=options["max_cycles"]), HostBackend(CpuBackend())]
+        backends: list[Backend] = [
+            HwaccBackend(device, max_cycles=options["max_cycles"], chains=not options["each"]),
+            HostBackend(CpuBackend()),
+        ]
         with Runner(program, device, backends) as runner:
             runs = []
             for number, inputs in enumerate(sets, 1):

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def to_json(session: Session) -> dict[str, Any]:
-    """The whole session. ``tasks`` and ``totals`` are of the first inference; cycles are null where nobody counts them.
+    """The whole session. ``tasks`` and ``totals`` are of the first inference; cycles are null where nobody counts them, and of a
+    chain stand at its last task.
 
     ``outputs`` holds, for each set of inputs, the nested values of each output.
     """
@@ -70,6 +71,7 @@ def _task(record: TaskRecord) -> dict[str, Any]:
         "macs": task.macs,
         "backend": record.backend,
         "cycles": record.cycles,
+        "chained": record.chained,
         "reason": task.reason,
     }
 
@@ -96,10 +98,14 @@ def _abbreviated(output: Any) -> str:
 def _task_table(records: tuple[TaskRecord, ...], peak: int) -> Any:
     numbers = ("MACs", "device cycles", "% of peak")
     table = new_table("task", "kind", "shape", "MACs", "backend", "device cycles", "% of peak", right=numbers)
+    macs = 0
     for record in records:
         task = record.task
-        share = percent(task.macs, record.cycles * peak) if record.cycles else ""
-        count = f"{record.cycles:,}" if record.cycles is not None else ""
+        macs += task.macs
+        share = percent(macs, record.cycles * peak) if record.cycles else ""
+        count = "↓" if record.chained else f"{record.cycles:,}" if record.cycles is not None else ""
+        if not record.chained:
+            macs = 0
         table.add_row(task.name, task.kind, task.shape, f"{task.macs:,}", record.backend, count, share)
     return table
 
@@ -116,7 +122,7 @@ def _print_totals(session: Session, records: tuple[TaskRecord, ...], peak: int) 
     if total is None:
         say(f"  device cycles: not counted by {session.device!r}")
         return
-    on_device = sum(record.task.macs for record in records if record.cycles is not None)
+    on_device = sum(record.task.macs for record in records if record.chained or record.cycles is not None)
     say(f"  device cycles: {total:,}, {percent(on_device, total * peak)} of the array's peak")
 
 

@@ -32,21 +32,36 @@ def scale_and_copy() -> Program:
     return Program("scale_and_copy", TINY, buffers, tasks, {1: np.arange(-5, PIECE - 5, dtype=np.int32)})
 
 
+def diamond(*, on_host: tuple[int, ...] = ()) -> Program:
+    """Six copies: 0 to 1, 1 to 2 and 3, 2 to 4, 3 to 5, 4 to 6. Those that write one of the buffers ``on_host`` are CPU tasks."""
+    edges = ((0, 1), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6))
+    roles = {0: "input", 5: "output", 6: "output"}
+    buffers = tuple(Buffer(f"buffer {number}", roles.get(number, "intermediate"), "int32", SHAPE) for number in range(7))
+    tasks = tuple(Task(f"to {edge[1]}", "gemm", "3x16", 48, edge[:1], edge[1:], (_copy(edge, edge[1] in on_host),)) for edge in edges)
+    return Program("diamond", TINY, buffers, tasks)
+
+
+def _copy(edge: tuple[int, int], on_host: bool) -> Implementation:
+    return Implementation("cpu", edge, b"copy", "entry") if on_host else Implementation("hwacc", edge, copy_stream(PIECES).to_bytes())
+
+
 class PythonCode:
-    """A compiler of host code that knows one function."""
+    """A compiler of host code that knows two functions."""
 
     def __init__(self) -> None:
         self.compiled = 0
 
     def prepare(self, implementation: Implementation) -> Callable[[list[NDArray[Any]]], object]:
-        """``scale`` of :func:`scale_and_copy`."""
-        assert (implementation.code, implementation.entry) == (b"scale", "entry")
+        """``scale`` of :func:`scale_and_copy`, or ``copy`` of :func:`diamond`."""
         self.compiled += 1
 
         def scale(arrays: list[NDArray[Any]]) -> None:
             np.multiply(arrays[0], arrays[1], out=arrays[2])
 
-        return scale
+        def copy(arrays: list[NDArray[Any]]) -> None:
+            arrays[1][...] = arrays[0]
+
+        return {b"scale": scale, b"copy": copy}[implementation.code]
 
 
 class Unmapped(ModelTransport):

@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwacc import isa, verifier
 from hwacc.config import TINY
 from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.backends.null import NullBackend
-from hwacc.coordinator.runner import Runner, memory_needed
+from hwacc.coordinator.runner import Runner, in_order, memory_needed
 from hwacc.driver.device import DEFAULT_RING_LOG2, Device
 from hwacc.driver.transports.model import ModelTransport
 from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, StreamError, SubmissionError
-from hwacc.program import Implementation, Program
-from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, scale_and_copy
+from hwacc.program import Implementation, Program, Task
+from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, diamond, scale_and_copy
 from tests.driver.streams import lone
 
 PICTURE = np.arange(-20, np.prod(SHAPE) - 20, dtype=np.int32).reshape(SHAPE)
@@ -96,6 +98,50 @@ def test_the_null_backend_runs_anything_at_once() -> None:
         run = runner.run([PICTURE])
     assert [record.cycles for record in run.tasks] == [0, 0]
     assert not run.outputs[0].any()
+
+
+@pytest.mark.parametrize(
+    ("on_host", "order", "submissions"),
+    [((), "123456", ["123456"]), ((3,), "124635", ["1246", "3", "5"]), ((2, 5), "132546", ["13", "25", "46"])],
+    ids=["all on the array", "one on the host", "two on the host"],
+)
+def test_tasks_of_a_backend_follow_one_another_in_one_submission(on_host: tuple[int, ...], order: str, submissions: list[str]) -> None:
+    with Device.open("sim", TINY, memory_bytes=MEMORY_BYTES) as device, runner_of(diamond(on_host=on_host), device) as runner:
+        run = runner.run([PICTURE])
+        assert device.registers["SUBMISSIONS"].read() == sum(int(group[0]) not in on_host for group in submissions)
+    for output in run.outputs:
+        np.testing.assert_array_equal(output, PICTURE)
+    assert "".join(record.task.name[-1] for record in run.tasks) == order
+    last = {group[-1] for group in submissions if int(group[0]) not in on_host}
+    assert {record.task.name[-1] for record in run.tasks if record.cycles is not None} == last
+    assert {record.task.name[-1] for record in run.tasks if record.chained} == {n for n in order if int(n) not in on_host} - last
+
+
+def test_each_task_has_its_own_submission_where_that_is_wanted() -> None:
+    with Device.open("sim", TINY, memory_bytes=MEMORY_BYTES) as device:
+        with Runner(diamond(), device, [HwaccBackend(device, chains=False)]) as runner:
+            run = runner.run([PICTURE])
+        assert device.registers["SUBMISSIONS"].read() == len(run.tasks)
+    assert all(record.cycles and not record.chained for record in run.tasks)
+
+
+@settings(max_examples=200, deadline=None, database=None, print_blob=True)
+@given(st.lists(st.tuples(st.sets(st.integers(0, 7)), st.integers(0, 7), st.sampled_from(["hwacc", "cpu"])), max_size=12))
+def test_any_order_of_work_keeps_what_the_program_s_order_means(drawn: list[tuple[set[int], int, str]]) -> None:
+    """Tasks that write what they have read so far: the same in the buffers at the end, whatever the order."""
+    chosen = []
+    for number, (reads, write, backend) in enumerate(drawn):
+        buffers = (*sorted(reads), write)
+        implementation = Implementation(backend, buffers, b"")
+        chosen.append((Task(str(number), "other", "", 0, buffers[:-1], buffers[-1:], (implementation,)), implementation))
+
+    def outcome(order: list[tuple[Task, Implementation]]) -> dict[int, str]:
+        content = {number: "" for number in range(8)}
+        for task, _ in order:
+            content[task.writes[0]] = f"{task.name}({','.join(content[buffer] for buffer in task.reads)})"
+        return content
+
+    assert outcome(in_order(chosen)) == outcome(chosen)
 
 
 @pytest.mark.parametrize(
