@@ -1,10 +1,15 @@
-"""Our passes by name, for tests and for looking at one step: text in, text out."""
+"""Passes by name, ours and upstream's: what ``hwacc opt`` runs, and the tests of single passes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hwacc.compiler.context import new_context, parse_module
+from hwacc.compiler.context import first_diagnostic, new_context, parse_module
+from hwacc.compiler.textual_pipeline import read_pipeline
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
@@ -15,10 +20,15 @@ from hwacc.compiler.transforms.form_tasks import FormTasks
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
-from hwacc.compiler.transforms.passes import Pass, run_passes
+from hwacc.compiler.transforms.passes import Pass, Step, run_passes
 from hwacc.compiler.transforms.refuse_narrow_elements import RefuseNarrowElements
 from hwacc.compiler.transforms.separate_outputs import SeparateOutputs
 from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
+from hwacc.compiler.upstream import upstream_passes
+from hwacc.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
 
 PASSES: dict[str, Pass] = {
     each.name: each
@@ -40,6 +50,23 @@ PASSES: dict[str, Pass] = {
 }
 """Our passes, in the order in which the compiler runs them."""
 
+STDIN = "-"
+"""The name of standard input, also in locations."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What ``hwacc opt`` is asked for.
+
+    ``pipeline`` is text as :func:`.read_pipeline` takes it. ``print_ir`` writes
+    the IR to stderr after every pass. ``allow_unregistered`` accepts operations
+    of dialects that nobody knows.
+    """
+
+    pipeline: str = ""
+    print_ir: bool = False
+    allow_unregistered: bool = False
+
 
 def optimise(text: str, passes: Sequence[str]) -> str:
     """``text`` after ``passes``: names of ours, or upstream's pipeline elements. Raises :class:`ModelError`."""
@@ -49,3 +76,51 @@ def optimise(text: str, passes: Sequence[str]) -> str:
         module = parse_module(text, "input")
         run_passes(module, [PASSES.get(name, name) for name in passes])
         return str(module)
+
+
+def optimise_file(path: Path, name: str, wish: Wish) -> tuple[str, list[tuple[str, float]]]:
+    """The module in ``path``, text or bytecode, after a pipeline, and the seconds that each of its elements took.
+
+    ``name`` is what the user calls the file; :data:`STDIN` hides the path. Raises :class:`ModelError` in one line with a location.
+    """
+    from mlir import ir
+
+    with new_context() as context, ir.Location.unknown():
+        context.allow_unregistered_dialects = wish.allow_unregistered
+        steps = read_pipeline(wish.pipeline, PASSES)
+        module = read_module(path, name)
+        seconds = run_timed(module, steps, print_ir=wish.print_ir)
+        return str(module).rstrip("\n") + "\n", seconds
+
+
+def read_module(path: Path, name: str) -> ir.Module:
+    """Parses and verifies the file in the current context; raises :class:`ModelError` with ``FILE:LINE``."""
+    from mlir import ir
+
+    try:
+        return ir.Module.parse(path.read_bytes()) if name == STDIN else ir.Module.parseFile(str(path))
+    except ir.MLIRError as error:
+        said = first_diagnostic(error)
+        raise ModelError(said if f"{name}:" in said else f"{name}: {said}") from None
+
+
+def run_timed(module: ir.Module, steps: Sequence[Step], *, print_ir: bool) -> list[tuple[str, float]]:
+    """Runs each step with a pass manager of its own; name and seconds of each."""
+    seconds = []
+    for step in steps:
+        start = time.perf_counter()
+        run_passes(module, [step], print_ir=print_ir)
+        seconds.append((step if isinstance(step, str) else step.name, time.perf_counter() - start))
+    return seconds
+
+
+def list_passes() -> list[tuple[str, str, str]]:
+    """Where it comes from (``hwacc`` or ``upstream``), name and one line for every pass."""
+    ours = [("hwacc", name, one_line(each)) for name, each in PASSES.items()]
+    return ours + [("upstream", name, text) for name, text in upstream_passes().items()]
+
+
+def one_line(each: Pass) -> str:
+    """What a pass does, from its docstring, without its name."""
+    text = " ".join((each.__doc__ or "").split("\n\n")[0].split())
+    return text.partition(": ")[2]

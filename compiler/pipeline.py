@@ -11,11 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection
+from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 
 from hwacc import errors
 from hwacc.compiler import worker
+from hwacc.compiler.opt import Wish
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
 from hwacc.program import Program, load_program
@@ -74,10 +77,34 @@ def task_listing(program: Program) -> list[str]:
     return lines
 
 
-def run_worker(path: Path, request: dict[str, Any], progress: Progress | None = None) -> None:
-    """Has :mod:`.worker` do ``request`` with the model at ``path``; raises what it raises, or :class:`ModelError` if it dies."""
+def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | None = None) -> tuple[str, list[tuple[str, float]]]:
+    """The module in ``path`` after a pass pipeline, and the seconds that each element took; raises :class:`ModelError`.
+
+    ``name`` is what the user calls the file. ``dumps`` hears what ``wish.print_ir`` prints, also when a pass fails or MLIR aborts.
+    """
+    with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
+        output = Path(folder) / "output.mlir"
+        request = {"optimise": asdict(wish), "name": name, "output": str(output)}
+        answer = run_worker(path, request, name=name, dumps=dumps)
+        return output.read_text(), [(str(step), float(seconds)) for step, seconds in answer["seconds"]]
+
+
+def run_worker(
+    path: Path,
+    request: dict[str, Any],
+    progress: Progress | None = None,
+    *,
+    name: str = "",
+    dumps: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Has :mod:`.worker` do ``request`` with the model at ``path``; its answer.
+
+    ``name`` is the model's in messages; ``dumps`` hears what the worker wrote
+    to stderr. Raises what the worker raises, or :class:`ModelError` if it dies.
+    """
+    name = name or str(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        raise ModelError(f"{name}: no such file")
     with tempfile.TemporaryFile("w+") as complaints:
         command = [sys.executable, *WORKER, json.dumps({"model": str(path), **request})]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
@@ -88,10 +115,13 @@ def run_worker(path: Path, request: dict[str, Any], progress: Progress | None = 
         finally:
             process.kill()
             process.wait()
+        if dumps is not None:
+            dumps(before_death(complaints))
         if answer is None:
-            raise ModelError(f"{path}: the compiler broke down on this model ({last_words(complaints, process.returncode)})")
+            raise ModelError(f"{name}: the compiler broke down on this model ({last_words(complaints, process.returncode)})")
     if "error" in answer:
         raise getattr(errors, answer["type"], HwaccError)(answer["error"])
+    return answer
 
 
 def follow(lines: IO[str], progress: Progress) -> dict[str, Any] | None:
@@ -102,6 +132,12 @@ def follow(lines: IO[str], progress: Progress) -> dict[str, Any] | None:
             return message
         progress(message["task"])
     return None
+
+
+def before_death(complaints: IO[str]) -> str:
+    """What a process wrote to stderr before an assertion failed, which :func:`last_words` tells."""
+    complaints.seek(0)
+    return "".join(takewhile(lambda line: "Assertion" not in line, complaints))
 
 
 def last_words(complaints: IO[str], status: int) -> str:

@@ -1,8 +1,9 @@
 """One compilation, as a program: ``python -m hwacc.compiler.worker REQUEST``.
 
-REQUEST is JSON: ``model``, ``config``, ``output``, and ``backends`` for a
-program (``.hwx``) or ``stage`` for text. Prints JSON lines: ``{"task": NAME}``
-as it goes, at the end ``{"done": true}`` or ``{"error": MESSAGE, "type": CLASS}``.
+REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` for a
+program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
+is asked for. Prints JSON lines: ``{"task": NAME}`` as it goes, at the end
+``{"done": true}``, with what else there is to say, or ``{"error": MESSAGE, "type": CLASS}``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hwacc.compiler.compilation import Compilation, linalg_text
+from hwacc.compiler.opt import Wish, optimise_file
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 
@@ -22,26 +24,31 @@ def main() -> int:
     """Does the request in ``argv[1]``."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        serve(json.loads(sys.argv[1]))
+        answer = serve(json.loads(sys.argv[1]))
     except HwaccError as error:
         say({"error": str(error), "type": type(error).__name__})
     else:
-        say({"done": True})
+        say({"done": True, **answer})
     return 0
 
 
-def serve(request: dict[str, Any]) -> None:
-    """Compiles, and writes what was asked for."""
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """Compiles, and writes what was asked for; what the answer says beside."""
     model, output = Path(request["model"]), Path(request["output"])
+    if "optimise" in request:
+        text, seconds = optimise_file(model, request["name"], Wish(**request["optimise"]))
+        output.write_text(text)
+        return {"seconds": seconds}
     if request.get("stage") == "linalg":
         output.write_text(linalg_text(model))
-        return
+        return {}
     config = ArrayConfig.from_dict(request["config"])
     compilation = Compilation(model, config, lambda task: say({"task": task}), request.get("backends", ("hwacc",)))
     if "stage" in request:
         output.write_text(compilation.text())
     else:
         compilation.program.save(output)
+    return {}
 
 
 def say(message: dict[str, Any]) -> None:

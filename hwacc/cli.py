@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "generate": "Write the accelerator as Verilog.",
     "area": "Say what the accelerator takes of an FPGA.",
     "compile": "Compile a model to a program, or show a stage of that.",
+    "opt": "Run passes on MLIR, ours and upstream's, as mlir-opt does.",
     "disasm": "Print a descriptor stream, or the streams of a program.",
     "run": "Run a model on the accelerator and say where its time went.",
     "bench": "Measure the hardware and the simulator.",

@@ -36,8 +36,11 @@ Step = str | Pass
 """An element of a pass list: an upstream pipeline element, or a pass of ours."""
 
 
-def run_passes(module: ir.Module, steps: Sequence[Step]) -> None:
-    """Runs ``steps`` on ``module``; raises :class:`ModelError` with the first diagnostic."""
+def run_passes(module: ir.Module, steps: Sequence[Step], *, print_ir: bool = False) -> None:
+    """Runs ``steps`` on ``module``; raises :class:`ModelError` with the first diagnostic.
+
+    ``print_ir`` writes the IR to stderr after every pass, and that of a pass that failed.
+    """
     from mlir import ir
     from mlir.passmanager import PassManager
 
@@ -48,6 +51,10 @@ def run_passes(module: ir.Module, steps: Sequence[Step]) -> None:
             manager.add(step)
         else:
             manager.add(guarded(step, raised), name=step.name)
+    if print_ir:
+        # Upstream's printer aborts where several threads could print at once.
+        module.context.enable_multithreading(False)
+        manager.enable_ir_printing(print_after_all=True)
     try:
         manager.run(module.operation)
     except ir.MLIRError as error:

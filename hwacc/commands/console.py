@@ -33,12 +33,13 @@ def answer_json(value: Any) -> None:
     click.echo(json.dumps(value))
 
 
-def show_table(table: Table) -> None:
-    """Prints a table of the answer."""
+def show_table(table: Table, *, err: bool = False) -> None:
+    """Prints a table of the answer, or with ``err`` one beside it."""
     from rich.console import Console
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else PIPE_WIDTH
+    Console(file=stream, width=width, highlight=False).print(table)
 
 
 def new_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
