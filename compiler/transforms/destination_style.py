@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.tensor_function import require_tensor_function
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -43,7 +44,7 @@ def rewrite(function: ir.Operation) -> None:
     from mlir import ir
     from mlir.dialects import bufferization
 
-    block = function.regions[0].blocks[0]
+    block = require_tensor_function(function)
     terminator = list(block.operations)[-1].operation
     kind = function.attributes["function_type"].value
     buffers = [ir.MemRefType.get(list(t.shape), t.element_type) for t in (*kind.inputs, *kind.results)]

@@ -39,6 +39,7 @@ from hwacc.compiler.transforms.contraction_size import contraction_size
 from hwacc.compiler.transforms.partition import Group, is_cheap, outer_operands, partition
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import noted
+from hwacc.compiler.transforms.tensor_function import require_tensor_function
 from hwacc.errors import ModelError
 from hwacc.program import describe_shape
 
@@ -79,7 +80,7 @@ class Outliner:
     def __init__(self, module: ir.Operation, function: ir.Operation) -> None:
         self.module = module
         self.function = function
-        self.block = function.regions[0].blocks[0]
+        self.block = require_tensor_function(function)
         self.terminator = list(self.block.operations)[-1].operation
 
     def run(self) -> None:

@@ -54,6 +54,9 @@ class NormaliseContractions(Pass):
         from mlir import ir
 
         for op in walk(module, *REWRITES):
+            if not len(op.results):
+                note(op, "works on memrefs; the array takes operations on tensors")
+                continue
             try:
                 with ir.InsertionPoint(op), op.location:
                     replace(op, REWRITES[op.name](op))

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from hwacc.compiler.transforms.build import defining, elementwise, view_root
 from hwacc.compiler.transforms.partition import is_cheap
 from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.tensor_function import require_tensor_function
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -42,7 +43,7 @@ def separate(function: ir.Operation) -> None:
     """Copies what needs it in one function."""
     from mlir import ir
 
-    terminator = list(function.regions[0].blocks[0].operations)[-1].operation
+    terminator = list(require_tensor_function(function).operations)[-1].operation
     seen: set[ir.Value] = set()
     for index, value in enumerate(terminator.operands):
         root = view_root(value)

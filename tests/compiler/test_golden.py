@@ -66,6 +66,11 @@ def test_every_pass_of_ours_has_a_golden_file() -> None:
     assert files == set(PASSES)
 
 
+def test_every_pass_has_a_case_in_which_it_works_and_one_in_which_it_does_not() -> None:
+    for name in PASSES:
+        assert len([case for case in cases() if case.file == name.replace("-", "_")]) >= 2, name
+
+
 def test_a_pass_has_one_name_in_three_forms() -> None:
     for name, each in PASSES.items():
         words = name.split("-")

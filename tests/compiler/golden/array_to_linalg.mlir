@@ -40,3 +40,14 @@ func.func @product(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi32> {
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   return %y : tensor<4x3xi32>
 }
+
+// -----
+
+// What is linalg already stays as it is.
+// CHECK-LABEL: @upstream
+// CHECK-NEXT: %[[Y:.*]] = linalg.matmul ins(%arg0, %arg1 : tensor<4x2xi8>, tensor<2x3xi8>) outs(%arg2 : tensor<4x3xi32>)
+// CHECK-NEXT: return %[[Y]]
+func.func @upstream(%x: tensor<4x2xi8>, %w: tensor<2x3xi8>, %c: tensor<4x3xi32>) -> tensor<4x3xi32> {
+  %y = linalg.matmul ins(%x, %w : tensor<4x2xi8>, tensor<2x3xi8>) outs(%c : tensor<4x3xi32>) -> tensor<4x3xi32>
+  return %y : tensor<4x3xi32>
+}

@@ -29,3 +29,17 @@ func.func @product(%x: tensor<4x2xi8>) -> tensor<4x3xi32> {
       : (tensor<4x2xi8>, tensor<2x3xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   return %y : tensor<4x3xi32>
 }
+
+// -----
+
+// Weights that are not constant keep the zero point: what it adds is not known yet.
+// CHECK-LABEL: @dynamic_weights
+// CHECK: "hwacc.gemm"(%arg0, %arg1,
+// CHECK-SAME: input_zero_point = 3 : i32
+func.func @dynamic_weights(%x: tensor<4x2xi8>, %w: tensor<2x3xi8>) -> tensor<4x3xi32> {
+  %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
+  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = true, input_zero_point = 3 : i32, double_round = false, zero_point = 0 : i32,
+      clamp_min = -128 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
+      : (tensor<4x2xi8>, tensor<2x3xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  return %y : tensor<4x3xi32>
+}

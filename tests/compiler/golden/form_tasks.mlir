@@ -81,3 +81,15 @@ func.func @model(%x: tensor<3x3xi8>, %w: tensor<3x3xi8>) -> tensor<3x3xi32> {
 // ERROR: a model must be one function, not 2
 func.func @a() { return }
 func.func @b() { return }
+
+// -----
+
+// A function with branches is refused.
+// ERROR: function branches has 3 blocks; it must be one block of operations on tensors (at model)
+func.func @branches(%c: i1, %a: tensor<4xi8>) -> tensor<4xi8> {
+  cf.cond_br %c, ^left, ^right
+^left:
+  return %a : tensor<4xi8>
+^right:
+  return %a : tensor<4xi8>
+} loc("model")

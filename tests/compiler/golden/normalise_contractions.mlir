@@ -115,3 +115,13 @@ func.func @too_long(%a: tensor<1x131072xi8>, %b: tensor<131072x2xi8>) -> tensor<
   %0 = linalg.matmul ins(%a, %b : tensor<1x131072xi8>, tensor<131072x2xi8>) outs(%zero : tensor<1x2xi32>) -> tensor<1x2xi32>
   return %0 : tensor<1x2xi32>
 }
+
+// -----
+
+// A product of buffers keeps its form, too.
+// CHECK-LABEL: @buffers
+// CHECK: linalg.matmul {hwacc.reason = "works on memrefs; the array takes operations on tensors"}
+func.func @buffers(%a: memref<4x4xi8>, %b: memref<4x4xi8>, %c: memref<4x4xi32>) {
+  linalg.matmul ins(%a, %b : memref<4x4xi8>, memref<4x4xi8>) outs(%c : memref<4x4xi32>)
+  return
+}
