@@ -1,4 +1,4 @@
-"""Writes the generated pages ``docs/isa.md`` and ``docs/csr.md``, and the tables of ``performance.md`` and ``architecture.md``.
+"""Writes the generated pages of ``docs/`` (isa, csr, dialect), and the tables of ``performance.md`` and ``architecture.md``.
 
 ``python -m hwacc.pages`` writes them (``make docs``); ``--check`` only says whether
 they are current, and is part of ``make check``.
@@ -71,6 +71,14 @@ def csr_page() -> str:
     )
 
 
+def dialect_page() -> str:
+    """The compiler's dialect as Markdown."""
+    from hwacc.compiler.dialects import page
+
+    note = NOTE.format(source="compiler/dialects/hwacc.irdl.mlir, compiler/dialects/documentation.py and hwacc/isa.py")
+    return f"{note}\n\n{page.dialect_page()}\n"
+
+
 def performance_page() -> str:
     """The page as it stands, with its tables made anew from ``benchmarks/``."""
     return performance.filled((DOCS / "performance.md").read_text())
@@ -81,7 +89,13 @@ def architecture_page() -> str:
     return area_tables.filled((DOCS / "architecture.md").read_text())
 
 
-PAGES = {"isa.md": isa_page, "csr.md": csr_page, "performance.md": performance_page, "architecture.md": architecture_page}
+PAGES = {
+    "isa.md": isa_page,
+    "csr.md": csr_page,
+    "dialect.md": dialect_page,
+    "performance.md": performance_page,
+    "architecture.md": architecture_page,
+}
 
 
 def stale_pages() -> list[str]:

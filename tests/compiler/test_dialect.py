@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from hwacc import isa
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.dialects.documentation import MACHINE_EXAMPLES, TENSOR_DOCS
 from hwacc.compiler.dialects.hwacc import DEFINITION, MACHINE_OPS, generated_definition, ir_fields, machine_definition
+from hwacc.compiler.dialects.page import dialect_page, signatures
 from hwacc.compiler.opt import optimise
 from hwacc.config import TINY
 from hwacc.errors import ModelError
@@ -29,6 +32,22 @@ def test_machine_operation_has_an_attribute_for_each_field(op: isa.Op) -> None:
     for field in op.fields:
         assert (f'"{field.name}" = %{field.name}' in text) == (field.name not in isa.DERIVED)
     assert ("operands(buffer" in text) == any(field.name == "address" for field in op.fields)
+
+
+def test_every_operation_of_the_definition_is_described_and_no_other() -> None:
+    assert set(signatures()) == {*TENSOR_DOCS, *MACHINE_EXAMPLES}
+    for name, doc in TENSOR_DOCS.items():
+        signed = signatures()[name]
+        assert (*doc.operands, *doc.attributes, *doc.results) == (*signed.operands, *signed.attributes, *signed.results)
+    for op in MACHINE_OPS:
+        assert signatures()[op.name.lower()].attributes == tuple(field.name for field in ir_fields(op))
+
+
+def test_the_page_s_examples_parse_verify_and_show_their_operation() -> None:
+    examples = re.findall(r"### `(hwacc\.\w+)`.*?```mlir\n(.*?)```", dialect_page(), re.DOTALL)
+    assert [name for name, _ in examples] == [f"hwacc.{name}" for name in signatures()]
+    for name, text in examples:
+        assert f'"{name}"(' in optimise(text, ["verify-hwacc"])
 
 
 def test_stock_mlir_opt_reads_what_the_compiler_prints(tmp_path: Path) -> None:
