@@ -6,7 +6,7 @@ its own, because MLIR aborts on what its authors did not foresee.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {".tflite": import_tflite}
 """Importer for each suffix: gives one function of linalg on tensors, in the current context."""
 
-TO_TASKS: tuple[Step, ...] = (
+NORMALISE: tuple[Step, ...] = (
     NormaliseContractions(),
     FoldZeroPoints(),
     FuseRescale(),
@@ -39,11 +39,14 @@ TO_TASKS: tuple[Step, ...] = (
     DenseToGemm(),
     "canonicalize",
     "cse",
-    SeparateOutputs(),
-    FormTasks(),
-    VerifyHwacc(),
 )
+"""From linalg on tensors to the dialect, where the array can do it."""
+
+TO_TASKS: tuple[Step, ...] = (*NORMALISE, SeparateOutputs(), FormTasks(), VerifyHwacc())
 """From linalg on tensors to one function for each task."""
+
+TENSOR_STAGES: dict[str, tuple[Step, ...]] = {"linalg": (), "normalised": NORMALISE, "tasks": TO_TASKS}
+"""The stages that no array's size has a part in: the passes from the imported model on."""
 
 BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
@@ -65,8 +68,19 @@ def import_model(path: Path, context: ir.Context) -> ir.Module:
 class Compilation:
     """One run of the compiler: the program, and the IR from which it was made."""
 
-    def __init__(self, path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS) -> None:
-        """Compiles the model at ``path``; raises :class:`ModelError` in one line."""
+    def __init__(
+        self,
+        path: Path,
+        config: ArrayConfig,
+        progress: Progress | None = None,
+        backends: Collection[str] = BACKENDS,
+        *,
+        fallback: bool = True,
+    ) -> None:
+        """Compiles the model at ``path``; raises :class:`ModelError` in one line.
+
+        Without ``fallback`` a task that cannot run on the array is such an error, not CPU code.
+        """
         from mlir import ir
 
         with new_context() as context, ir.Location.unknown():
@@ -74,7 +88,8 @@ class Compilation:
             try:
                 run_passes(self.module, TO_TASKS)
                 self.machine = ir.Module.create()
-                self.program = ProgramBuilder(config, self.machine, backends, progress).build(self.module, path.stem)
+                builder = ProgramBuilder(config, self.machine, backends, progress, fallback=fallback)
+                self.program = builder.build(self.module, path.stem)
                 run_passes(self.machine, (VerifyHwacc(),))
             except HwaccError as error:
                 raise type(error)(f"{path}: {error}") from None
@@ -92,10 +107,25 @@ class Compilation:
         return text
 
 
-def linalg_text(path: Path) -> str:
-    """The imported model as text."""
-    with new_context() as context:
-        return text_of(import_model(path, context))
+def stage_text(path: Path, config: ArrayConfig, stage: str) -> str:
+    """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``."""
+    if stage in TENSOR_STAGES:
+        return tensor_stage_text(path, TENSOR_STAGES[stage])
+    compilation = Compilation(path, config)
+    return compilation.text() if stage == "hwacc" else text_of(compilation.machine)
+
+
+def tensor_stage_text(path: Path, steps: Sequence[Step]) -> str:
+    """The imported model after ``steps`` as text."""
+    from mlir import ir
+
+    with new_context() as context, ir.Location.unknown():
+        module = import_model(path, context)
+        try:
+            run_passes(module, steps)
+        except HwaccError as error:
+            raise type(error)(f"{path}: {error}") from None
+        return text_of(module)
 
 
 def text_of(module: ir.Module) -> str:

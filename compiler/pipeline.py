@@ -19,6 +19,7 @@ from typing import IO, Any
 from hwacc import errors
 from hwacc.compiler import worker
 from hwacc.compiler.opt import Wish
+from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
 from hwacc.program import Program, load_program
@@ -30,37 +31,38 @@ Progress = Callable[[str], None]
 WORKER = ["-m", worker.__name__]
 """What Python is to run."""
 
-STAGES = ("linalg", "hwacc", "stream")
-"""What :func:`emit` can show."""
-
 BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
 
 
-def compile_model(path: Path, config: ArrayConfig, progress: Progress | None = None, backends: Collection[str] = BACKENDS) -> Program:
+def compile_model(
+    path: Path,
+    config: ArrayConfig,
+    progress: Progress | None = None,
+    backends: Collection[str] = BACKENDS,
+    *,
+    fallback: bool = True,
+) -> Program:
     """Compiles a model file for an array.
 
     Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
     CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
+    Without ``fallback`` a task that the array cannot run is an error.
     Raises :class:`ModelError` in one line.
     """
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "program.hwx"
-        run_worker(path, {"config": config.to_dict(), "backends": list(backends), "output": str(output)}, progress)
+        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, "output": str(output)}
+        run_worker(path, request, progress)
         return load_program(output)
 
 
 def emit(path: Path, config: ArrayConfig, stage: str) -> str:
-    """A stage of the compilation of ``path`` as text, one of :data:`STAGES`; raises :class:`ModelError`.
-
-    ``linalg`` is the imported model; ``hwacc`` the tasks, and in a module of
-    its own the machine-level code of those for the array; ``stream`` the
-    listing of every array task's descriptors.
-    """
+    """A stage of the compilation of ``path`` as text, one of :data:`.stages.STAGES`; raises :class:`ModelError`."""
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
-    if stage == "stream":
-        return "\n".join(task_listing(compile_model(path, config)))
+    if stage in LISTINGS:
+        return "\n".join(LISTINGS[stage](compile_model(path, config)))
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{stage}.mlir"
         run_worker(path, {"config": config.to_dict(), "stage": stage, "output": str(output)})
@@ -75,6 +77,20 @@ def task_listing(program: Program) -> list[str]:
             if implementation.backend == "hwacc":
                 lines += [f"; task {task.name}", Stream.from_bytes(implementation.code, task.name).text()]
     return lines
+
+
+def llvm_listing(program: Program) -> list[str]:
+    """The CPU code of each task that has some, under its name."""
+    lines = []
+    for task in program.tasks:
+        for implementation in task.implementations:
+            if implementation.backend == "cpu":
+                lines += [f"// task {task.name}", implementation.code.decode().rstrip("\n")]
+    return lines
+
+
+LISTINGS: dict[str, Callable[[Program], list[str]]] = {"stream": task_listing, "llvm": llvm_listing}
+"""The stages that are read off a program."""
 
 
 def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | None = None) -> tuple[str, list[tuple[str, float]]]:

@@ -1,7 +1,7 @@
 """One compilation, as a program: ``python -m hwacc.compiler.worker REQUEST``.
 
-REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` for a
-program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
+REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` and
+``fallback`` for a program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
 is asked for. Prints JSON lines: ``{"task": NAME}`` as it goes, at the end
 ``{"done": true}``, with what else there is to say, or ``{"error": MESSAGE, "type": CLASS}``.
 """
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hwacc.compiler.compilation import Compilation, linalg_text
+from hwacc.compiler.compilation import Compilation, stage_text
 from hwacc.compiler.opt import Wish, optimise_file
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
@@ -39,15 +39,12 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         text, seconds = optimise_file(model, request["name"], Wish(**request["optimise"]))
         output.write_text(text)
         return {"seconds": seconds}
-    if request.get("stage") == "linalg":
-        output.write_text(linalg_text(model))
-        return {}
     config = ArrayConfig.from_dict(request["config"])
-    compilation = Compilation(model, config, lambda task: say({"task": task}), request.get("backends", ("hwacc",)))
     if "stage" in request:
-        output.write_text(compilation.text())
-    else:
-        compilation.program.save(output)
+        output.write_text(stage_text(model, config, request["stage"]))
+        return {}
+    compilation = Compilation(model, config, lambda task: say({"task": task}), request["backends"], fallback=request["fallback"])
+    compilation.program.save(output)
     return {}
 
 

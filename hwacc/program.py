@@ -80,7 +80,9 @@ class Task:
 
     ``kind`` is one of :data:`KINDS`; ``shape`` says the size in words, such as
     ``1024x144x16`` (M×K×N); ``reads`` and ``writes`` are buffer indices;
-    ``reason`` says why the array does not run it, where it does not.
+    ``reason`` says why the array does not run it, where it does not;
+    ``operations`` names what it consists of, such as ``linalg.generic ×2``, and
+    ``location`` where that is in the model's source, as far as it is known.
     """
 
     name: str
@@ -91,6 +93,8 @@ class Task:
     writes: tuple[int, ...]
     implementations: tuple[Implementation, ...]
     reason: str = ""
+    operations: str = ""
+    location: str = ""
 
     def implementation(self, backend: str) -> Implementation:
         """The implementation for ``backend``; raises :class:`ProgramError` if there is none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, dtype_name
-from hwacc.compiler.context import given_name
+from hwacc.compiler.context import given_name, source_name
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.contraction import Contraction, read_contraction
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
@@ -32,13 +32,17 @@ class ProgramBuilder:
     """Builds a :class:`Program` from a module that ``form-tasks`` made.
 
     ``machine`` is the module that receives the machine-level functions;
-    ``backends`` the ones for which array tasks get code, the array first.
+    ``backends`` the ones for which array tasks get code, the array first;
+    without ``fallback`` a task that the array cannot run is a :class:`ModelError`.
     """
 
-    def __init__(self, config: ArrayConfig, machine: ir.Module, backends: Collection[str], progress: Progress | None) -> None:
+    def __init__(
+        self, config: ArrayConfig, machine: ir.Module, backends: Collection[str], progress: Progress | None, *, fallback: bool = True
+    ) -> None:
         self.config = config
         self.machine = machine
         self.backends = backends
+        self.fallback = fallback
         self.progress = progress or (lambda text: None)
         self.buffers: list[Buffer] = []
         self.constants: dict[int, NDArray[Any]] = {}
@@ -118,11 +122,14 @@ class ProgramBuilder:
                 reason = str(error)
         elif on_array:
             reason = "compiled without the array"
+        operations, location = attribute(function, "hwacc.operations"), source_name(function.location)
+        if not implementations and not self.fallback:
+            raise ModelError(f"{operations} of task {name} cannot run on the array: {reason}{f' (at {location})' if location else ''}")
         if not implementations or "cpu" in self.backends:
             implementations.append(Implementation("cpu", (*reads, *writes), cpu_code(function), ENTRY))
         reads = tuple(dict.fromkeys(i for code in implementations for i in code.buffers if i not in writes))
         macs = function.attributes["hwacc.macs"].value
-        return Task(name, kind, shape, macs, reads, writes, tuple(implementations), reason)
+        return Task(name, kind, shape, macs, reads, writes, tuple(implementations), reason, operations, location)
 
     def on_array(self, function: ir.Operation, name: str, reads: tuple[int, ...], writes: tuple[int, ...]) -> Implementation:
         """The stream of an array task; raises :class:`ModelError` where it does not fit the array."""

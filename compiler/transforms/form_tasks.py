@@ -12,7 +12,7 @@ another name for it, and a constant tensor that several tasks use is one buffer.
 becomes
 
     func.func private @conv2d(%input, %weights) attributes {hwacc.backend = "hwacc", hwacc.kind = "conv2d",
-        hwacc.macs = 442368 : i64, hwacc.shape = "1024x27x16", hwacc.reason = ""} { "hwacc.conv2d"... }
+        hwacc.macs = 442368 : i64, hwacc.shape = "1024x27x16", hwacc.reason = "", hwacc.operations = "hwacc.conv2d"} { "hwacc.conv2d"... }
     func.func private @add(%0, %1) attributes {hwacc.backend = "cpu", hwacc.kind = "other", ...} { linalg.generic ... }
     func.func @main(%x) {
       %w = arith.constant dense<...>
@@ -27,6 +27,7 @@ function; weights stay outside, as arguments.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -213,11 +214,20 @@ def describe(function: ir.Operation, group: Group) -> None:
     size = contraction_size(group.seed) if group.seed is not None else None
     shape = f"{size.m}x{size.k}x{size.n}" if size else describe_shape(list(group.ops[-1].results[0].type.shape))
     reasons = [noted(op) for op in group.ops if noted(op)] or ["" if on_array else NOT_A_CONTRACTION]
-    texts = {"backend": "hwacc" if on_array else "cpu", "kind": size.kind if size else "other", "shape": shape, "reason": reasons[0]}
+    texts = {"operations": operations_of(group)}
+    texts |= {"backend": "hwacc" if on_array else "cpu", "kind": size.kind if size else "other", "shape": shape, "reason": reasons[0]}
     for key, text in texts.items():
         function.attributes[f"hwacc.{key}"] = ir.StringAttr.get(text, function.context)
     with function.context:
         function.attributes["hwacc.macs"] = integer_attribute(size.macs if size else 0, 64)
+
+
+def operations_of(group: Group) -> str:
+    """The operations of a task: the contraction, or the names of all with how many there are."""
+    if group.seed is not None:
+        return str(group.seed.name)
+    counts = Counter(str(op.name) for op in group.ops)
+    return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in counts.items())
 
 
 def wanted_name(group: Group, number: int) -> str:

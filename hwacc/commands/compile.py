@@ -6,53 +6,82 @@ from pathlib import Path
 
 import click
 
-from hwacc.commands.console import note, progress, say
+from hwacc.commands.console import answer_json, note, progress, say
+from hwacc.commands.explain import explanation, show_explanation
 from hwacc.commands.files import write_text
 from hwacc.commands.listing import summary
-from hwacc.commands.options import ConfigChoice, config_options
+from hwacc.commands.options import ConfigChoice, config_options, json_option
+from hwacc.compiler.stages import STAGES
+from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 from hwacc.program import Program
 
 PROGRAM_STAGE = "program"
-STAGES = ("linalg", "hwacc", "stream", PROGRAM_STAGE)
+ALL_STAGES = {**STAGES, PROGRAM_STAGE: "buffers and tasks"}
+HELP = """Compile MODEL (.tflite) to a program that `hwacc run` takes, or show a stage.
+
+\b
+Stages:
+{stages}
+\b
+Examples:
+  hwacc compile model.tflite -o model.hwx
+  hwacc compile model.tflite --explain
+  hwacc compile model.tflite --emit linalg | less
+  hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
+"""
 
 
-@click.command("compile")
+@click.command("compile", help=HELP.format(stages="\n".join(f"  {name:<12}{text}" for name, text in ALL_STAGES.items())))
 @click.argument("model", type=click.Path(path_type=Path))
 @config_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write.  [default: MODEL's name with .hwx]")
-@click.option("--emit", type=click.Choice(STAGES), help="Print this stage as text instead of writing a program.")
-def command(model: Path, config: ConfigChoice, output: Path | None, emit: str | None) -> None:
-    """Compile MODEL (.tflite) to a program that `hwacc run` takes, or show a stage.
-
-    \b
-    Stages:
-      linalg   as imported: upstream MLIR
-      hwacc    tasks for the array, in the hwacc dialect
-      stream   the descriptors of each task
-      program  buffers and tasks
-    \b
-    Examples:
-      hwacc compile model.tflite -o model.hwx
-      hwacc compile model.tflite --emit linalg | less
-      hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
-    """
+@click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text instead of writing a program.")
+@click.option("--explain", is_flag=True, help="Print why each task that is not on the array is not; write a program only with -o.")
+@click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
+@json_option
+def command(
+    model: Path, config: ConfigChoice, output: Path | None, emit: str | None, explain: bool, no_fallback: bool, as_json: bool
+) -> None:
+    """See :data:`HELP`."""
+    if emit is not None and explain:
+        raise click.UsageError("--explain and --emit are two answers; ask for one at a time")
+    if as_json and not explain:
+        raise click.UsageError("--json is for --explain")
     chosen = config.resolve()
-    with progress() as report:
-        if emit is None or emit == PROGRAM_STAGE:
-            from hwacc.compiler.pipeline import compile_model
-
-            report(f"compiling {model}")
-            program = compile_model(model, chosen, lambda task: report.detail(f"compiling {model}: {task}"))
-        else:
-            from hwacc.compiler.pipeline import emit as emit_stage
-
-            text = emit_stage(model, chosen, emit)
-    if emit is None:
-        _save(program, output or Path(model.stem + ".hwx"))
+    if emit is not None and emit != PROGRAM_STAGE:
+        if no_fallback:
+            raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
+        _answer(_stage(model, chosen, emit), output)
         return
-    if emit == PROGRAM_STAGE:
-        text = "\n".join(summary(program))
+    program = _compile(model, chosen, fallback=not no_fallback)
+    if emit is not None:
+        _answer("\n".join(summary(program)), output)
+        return
+    if not explain or output is not None:
+        _save(program, output or Path(model.stem + ".hwx"))
+    if as_json:
+        answer_json(explanation(program))
+    elif explain:
+        show_explanation(program)
+
+
+def _compile(model: Path, config: ArrayConfig, *, fallback: bool) -> Program:
+    from hwacc.compiler.pipeline import compile_model
+
+    with progress() as report:
+        report(f"compiling {model}")
+        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), fallback=fallback)
+
+
+def _stage(model: Path, config: ArrayConfig, stage: str) -> str:
+    from hwacc.compiler.pipeline import emit
+
+    with progress():
+        return emit(model, config, stage)
+
+
+def _answer(text: str, output: Path | None) -> None:
     if output is None:
         say(text)
     else:

@@ -49,7 +49,7 @@ def new_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right, overflow="fold")
     return table
 
 

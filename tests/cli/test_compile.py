@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,16 @@ def test_the_output_is_named_after_the_model(model: Path, tmp_path: Path, monkey
 
 @pytest.mark.parametrize(
     ("stage", "sign"),
-    [("linalg", "linalg.conv_2d"), ("hwacc", "hwacc."), ("stream", "COMPUTE"), ("program", "task 1 conv2d: conv2d 125x40x64, 320000 MACs")],
+    [
+        ("linalg", "linalg.conv_2d"),
+        ("normalised", '"hwacc.conv2d"'),
+        ("tasks", "call @conv2d("),
+        ("machine", '"hwacc.compute"'),
+        ("hwacc", "module @machine"),
+        ("stream", "COMPUTE"),
+        ("llvm", "llvm.func @entry("),
+        ("program", "task 1 conv2d: conv2d 125x40x64, 320000 MACs"),
+    ],
 )
 def test_emit_shows_a_stage(model: Path, stage: str, sign: str) -> None:
     outcome = hwacc("compile", model, "--emit", stage)
@@ -40,7 +50,51 @@ def test_emit_writes_to_a_file(model: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_stage_is_a_usage_error(model: Path) -> None:
     outcome = hwacc("compile", model, "--emit", "tosa")
-    assert outcome.code == 2 and "'tosa' is not one of 'linalg', 'hwacc', 'stream', 'program'" in outcome.stderr
+    assert outcome.code == 2 and "'tosa' is not one of 'linalg', 'normalised', 'tasks', " in outcome.stderr
+
+
+def test_explain_lists_every_task_that_is_not_on_the_array_and_writes_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = json.loads(hwacc("compile", model, "--explain", "--json").stdout)
+    assert data["tasks"] == 13 and len(data["not_on_array"]) == 7
+    row = data["not_on_array"][1]
+    assert (row["name"], row["shape"], row["macs"]) == ("depthwise_conv2d", "125x9x64", 72000)
+    assert row["operations"].startswith("linalg.depthwise_conv_2d_nhwc_hwc")
+    assert row["location"].startswith("model/activation_1/Relu;")
+    assert row["reason"] == "depthwise: each channel has its own input, so the columns of the array could share none"
+    assert all(row["reason"] and row["location"] and row["operations"] for row in data["not_on_array"])
+    text = hwacc("compile", model, "--explain").stdout
+    assert "average_pooling2d" in text and text.endswith("on the array: 6 of 13 tasks, 89.2 % of the multiply-accumulates\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_explain_with_an_output_writes_the_program_as_well(model: Path, program: Path, tmp_path: Path) -> None:
+    assert hwacc("compile", model, "--explain", "-o", tmp_path / "x.hwx").code == 0
+    assert (tmp_path / "x.hwx").read_bytes() == program.read_bytes()
+
+
+def test_without_fallback_the_first_task_that_is_not_for_the_array_is_an_error(model: Path, tmp_path: Path) -> None:
+    message = complaint("compile", model, "--no-fallback", "-o", tmp_path / "x.hwx")
+    assert message == (
+        f"{model}: linalg.generic of task input_1_int8 cannot run on the array: "
+        "neither a convolution nor a matrix product (at input_1_int8)"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--explain", "--emit", "tasks"], "--explain and --emit are two answers; ask for one at a time"),
+        (["--json"], "--json is for --explain"),
+        (["--no-fallback", "--emit", "tasks"], "--no-fallback is for whole programs, not for --emit tasks"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(model: Path, arguments: list[str], message: str) -> None:
+    outcome = hwacc("compile", model, *arguments)
+    assert outcome.code == 2 and f"hwacc: error: {message}" in outcome.stderr
 
 
 def test_a_missing_model_is_named() -> None:

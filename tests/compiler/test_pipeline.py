@@ -74,7 +74,7 @@ def test_emit_linalg_shows_upstream_operations(model: Path) -> None:
 
 def test_emit_hwacc_shows_both_levels(model: Path) -> None:
     text = emit(model, TINY, "hwacc")
-    assert len(re.findall('"hwacc.conv2d"', text)) == 2
+    assert len(re.findall(r'"hwacc\.conv2d"\(', text)) == 2
     machine = text.partition("module @machine")[2]
     assert all(f'"hwacc.{name}"' in machine for name in ("load", "compute", "store"))
 

@@ -36,12 +36,12 @@ func.func @main(%a: tensor<9x6xi8>, %b: tensor<6x5xi8>, %c: tensor<5x6xi8>) -> (
 """A·B, A·Cᵀ, and A·Aᵀ - 7."""
 
 
-def built(text: str) -> Program:
+def built(text: str, *, fallback: bool = True) -> Program:
     """The program of a model that is linalg text, for array and CPU."""
     with new_context(), ir.Location.unknown():
         module = ir.Module.parse(text)
         run_passes(module, TO_TASKS)
-        return ProgramBuilder(TINY, ir.Module.create(), ("hwacc", "cpu"), None).build(module, "test")
+        return ProgramBuilder(TINY, ir.Module.create(), ("hwacc", "cpu"), None, fallback=fallback).build(module, "test")
 
 
 def test_products_of_two_inputs_are_gemm_tasks_of_the_array() -> None:
@@ -68,6 +68,20 @@ def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: p
     program = built(PRODUCTS)
     assert {code.backend for task in program.tasks for code in task.implementations} == {"cpu"}
     assert {task.reason for task in program.tasks} == {"too large for this array"}
+
+
+def test_without_fallback_what_does_not_fit_the_array_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ModelError("too large for this array")
+
+    monkeypatch.setattr(tasks, "plan", refuse)
+    with pytest.raises(ModelError, match=r"^hwacc\.gemm of task gemm_0 cannot run on the array: too large for this array \(at -:\d+\)$"):
+        built(PRODUCTS, fallback=False)
+
+
+def test_tasks_name_their_operations_and_where_they_come_from() -> None:
+    for task in built(PRODUCTS, fallback=False).tasks:
+        assert task.operations == "hwacc.gemm" and task.location.startswith("-:")
 
 
 def test_ends_without_names_are_numbered() -> None:

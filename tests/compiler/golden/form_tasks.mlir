@@ -2,11 +2,11 @@
 
 // A product is a task of its own with its bias inside; weights used twice are one constant; a view joins two tasks.
 // CHECK: func.func private @first(%{{.*}}: tensor<4x3xi8>, %{{.*}}: tensor<3x3xi8>) -> tensor<4x3xi32>
-// CHECK-SAME: hwacc.backend = "hwacc", hwacc.kind = "dense", hwacc.macs = 36 : i64, hwacc.reason = "", hwacc.shape = "4x3x3"
+// CHECK-SAME: hwacc.backend = "hwacc", hwacc.kind = "dense", hwacc.macs = 36 : i64, hwacc.operations = "hwacc.gemm", hwacc.reason = "", hwacc.shape = "4x3x3"
 // CHECK-NEXT: arith.constant dense<[1, 2, 3]> : tensor<3xi32>
 // CHECK-NEXT: "hwacc.gemm"
 // CHECK: func.func private @narrow(%{{.*}}: tensor<4x3xi32>) -> tensor<4x3xi8>
-// CHECK-SAME: hwacc.backend = "cpu", hwacc.kind = "other", hwacc.macs = 0 : i64, hwacc.reason = "neither a convolution nor a matrix product", hwacc.shape = "4x3"
+// CHECK-SAME: hwacc.backend = "cpu", hwacc.kind = "other", hwacc.macs = 0 : i64, hwacc.operations = "{{.*}}", hwacc.reason = "neither a convolution nor a matrix product", hwacc.shape = "4x3"
 // CHECK: func.func private @second
 // CHECK: func.func @main(%[[X:.*]]: tensor<2x2x3xi8>)
 // CHECK-COUNT-1: arith.constant
@@ -36,7 +36,7 @@ func.func @model(%x: tensor<2x2x3xi8>) -> tensor<4x3xi32> {
 
 // A depthwise convolution takes its padding and its finish along; the reason says why it is not on the array.
 // CHECK: func.func private @depthwise_0(%{{.*}}: tensor<1x3x3x2xi8>, %{{.*}}: tensor<3x3x2xi8>, %{{.*}}: tensor<1x3x3x2xi32>) -> tensor<1x3x3x2xi8>
-// CHECK-SAME: hwacc.kind = "depthwise", hwacc.macs = 162 : i64, hwacc.reason = "because", hwacc.shape = "9x9x2"
+// CHECK-SAME: hwacc.kind = "depthwise", hwacc.macs = 162 : i64, hwacc.operations = "linalg.depthwise_conv_2d_nhwc_hwc", hwacc.reason = "because", hwacc.shape = "9x9x2"
 // CHECK: tensor.pad
 // CHECK: linalg.depthwise
 // CHECK: arith.trunci
