@@ -98,9 +98,13 @@ class Schedule:
         first_of = {number: numbers[0] for numbers, _ in groups for number in numbers}
 
         def place(numbers: Sequence[int]) -> tuple[int, int]:
-            """When the first part starts, but after all that the others need."""
+            """When the first part starts, but after all that the others need.
+
+            Of what starts together a LOAD is placed by its first part, because a COMPUTE may wait for that alone.
+            """
             needed = {first_of[other] for number in numbers for other in operations[number].after}
-            return max(operations[number].start for number in (numbers[0], *needed)), numbers[-1]
+            is_load = operations[numbers[0]].op is isa.LOAD
+            return max(operations[number].start for number in (numbers[0], *needed)), numbers[0] if is_load else numbers[-1]
 
         ordered = sorted(groups, key=lambda group: place(group[0]))
         return [(_described(operations[numbers[0]].op, fields), operations[numbers[0]].slot) for numbers, fields in ordered]

@@ -57,6 +57,25 @@ def test_the_stream_is_ordered_by_expected_start() -> None:
     assert names == ["LOAD0", "LOAD1", "COMPUTE", "LOAD2"]
 
 
+def test_a_compute_comes_after_a_load_of_which_only_the_first_part_is_for_it() -> None:
+    """The LOAD's second part is for the next COMPUTE, and was asked for after the first COMPUTE was complete."""
+    schedule = Schedule(TINY)
+
+    def part(number: int, addend: isa.Addend, *, loads_join: bool = False) -> None:
+        place = 8 * number
+        brought = schedule.add(isa.LOAD, lambda: {"run": 8, "address": place, "local": place}, cycles=100, slot=0, joins=loads_join)
+        values = {"m": 1, "n": 1, "k": 8, "west": place, "addend": addend}
+        schedule.add(isa.COMPUTE, lambda: values, cycles=10, after=[brought], joins=addend == isa.Addend.ACCUMULATE)
+
+    part(0, isa.Addend.NONE)
+    part(1, isa.Addend.ACCUMULATE)
+    part(2, isa.Addend.ACCUMULATE)
+    part(3, isa.Addend.NONE, loads_join=True)
+    descriptors = [descriptor for descriptor, _ in schedule.finished()]
+    assert [descriptor.op.name for descriptor in descriptors] == ["LOAD", "LOAD", "LOAD", "COMPUTE", "COMPUTE"]
+    assert [descriptor["signal_each"] for descriptor in descriptors[:3]] == [0, 0, 1] and descriptors[3]["k_step"] == 8
+
+
 def test_units_that_fit_together_have_places_of_their_own() -> None:
     residency = Residency({(0, 0): 5, (0, 1): 2, (1, 0): 3}, 10, first_word=100)
     assert [residency.place(unit).place for unit in ((1, 0), (0, 0), (0, 1), (1, 0))] == [107, 100, 105, 107]
