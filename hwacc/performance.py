@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ BEFORE = BENCHMARKS / "before.json"
 """The same, measured when the cycle account came."""
 SURVEY = BENCHMARKS / "survey.json"
 """Random products, measured likewise."""
+COST_MODEL = BENCHMARKS / "cost_model.json"
+"""Random contractions with the planner's cycles and the RTL's."""
 PEER = BENCHMARKS / "peer.json"
 
+COMPARED_SIZES: tuple[float, ...] = (1, 1_000, 10_000)
+"""Measured cycles from which on a line of the cost model's table counts, up to the next one."""
 SIZES = (1, 500, 2_000, 10_000, 50_001)
 """Bounds of random products, in cycles, that a line of their table is for."""
 LEAST_SHARE, LEAST_CYCLES = 1.05, 200
@@ -56,6 +61,11 @@ def run(name: str, file: Path = GEMM) -> Rows:
     measured = json.loads(file.read_text())[name]
     cells = measured["config"]["rows"] * measured["config"]["cols"]
     return {f"{row['m']}×{row['k']}×{row['n']}": {**row, "peak": row["m"] * row["k"] * row["n"] / cells} for row in measured["results"]}
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest of ``values`` that at least this share of them does not exceed."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def _cycles() -> str:
@@ -137,15 +147,39 @@ def _survey() -> str:
     return table(("out", "bound", "products", *limits, "median, of bound", "what holds the rest"), lines)
 
 
+def _cost_model() -> str:
+    """Errors of the planner's cycles, by kind, output and size."""
+    measured = json.loads(COST_MODEL.read_text())["default"]["results"]
+    lines = [("all", "both", "any", *_errors(measured))]
+    for kind in ("product", "convolution"):
+        for out in ("int32", "int8"):
+            for low, high in pairwise((*COMPARED_SIZES, inf)):
+                some = [row for row in measured if (row["kind"], row["out"]) == (kind, out) and low <= row["cycles"] < high]
+                limits = f"{_number(low)} …" + ("" if high == inf else f" {_number(high - 1)}")
+                lines += [(f"{kind}s", out, limits, *_errors(some))] if some else []
+    return table(("what", "out", "cycles", "contractions", "median error", "95th percentile", "largest"), lines)
+
+
+def _errors(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    errors = [abs(row["estimate"] - row["cycles"]) / row["cycles"] for row in rows]
+    return str(len(rows)), *(f"{100 * error:.2f} %" for error in (quantile(errors, 0.5), quantile(errors, 0.95), max(errors)))
+
+
 def _lost(row: dict[str, Any]) -> dict[str, int]:
     """The causes of its account, without the one that is work: what the array is fed beyond the bound counts as that cause."""
     return {name: cycles if name != "array_busy" else max(0, cycles - row["limit_cycles"]) for name, cycles in row["stalls"].items()}
 
 
-TABLES: dict[str, Callable[[], str]] = {"cycles": _cycles, "memory": _memory, "account": _account, "survey": _survey}
+TABLES: dict[str, Callable[[], str]] = {
+    "cycles": _cycles,
+    "memory": _memory,
+    "account": _account,
+    "survey": _survey,
+    "cost_model": _cost_model,
+}
 
 
-def _number(value: int) -> str:
+def _number(value: float) -> str:
     return f"{value:,}".replace(",", " ")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hwacc.commands.bench_cost_model import cost_model
 from hwacc.commands.bench_heatmap import heatmap
 from hwacc.commands.bench_survey import survey
 from hwacc.commands.console import answer_json, new_table, progress, say, show_table
@@ -41,12 +42,14 @@ def command() -> None:
       hwacc bench gemm --shapes 512x512x512 --out i8
       hwacc bench heatmap --k 64,256 --out i32 --output heatmap.png
       hwacc bench survey --random 300 --estimate
+      hwacc bench cost-model --random 40
       hwacc bench simulator --json
     """
 
 
 command.add_command(heatmap)
 command.add_command(survey)
+command.add_command(cost_model)
 
 
 @command.command("gemm")

@@ -1,4 +1,4 @@
-"""Measures what the tables of ``docs/performance.md`` show, into ``benchmarks/gemm.json`` and ``survey.json``: ``make bench``.
+"""Measures what the tables of ``docs/performance.md`` show, into the files of ``benchmarks/``: ``make bench``.
 
 Cycles are deterministic, so the files are the same wherever they are made, until the hardware or the planner changes.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hwacc.commands.console import progress
+from hwacc.commands.cost_model import compare, random_specs
 from hwacc.commands.gemm_bench import Report, Result, Shape, measure
 from hwacc.commands.survey import random_shapes
 from hwacc.config import ArrayConfig
-from hwacc.performance import GEMM, SURVEY
+from hwacc.performance import COST_MODEL, GEMM, SURVEY
 
 SEED = 0
 SHAPES: tuple[Shape, ...] = (
@@ -49,6 +50,8 @@ RUNS: dict[str, Run] = {
 }
 
 SURVEYS = {"int32": Run(), "int8": Run(out="i8")}
+COMPARED, COMPARED_SEED = 200, 1
+"""Random contractions for which the planner's cycles are held against the RTL's."""
 SURVEYED, MOST_CYCLES = 100, 50_000
 """Random products in each survey, and the bound that none of them exceeds."""
 
@@ -65,6 +68,14 @@ def main() -> None:
         GEMM.write_text(_text({name: _entry(run, results(run, SHAPES, report)) for name, run in RUNS.items()}))
         surveys = {name: _entry(run, results(run, surveyed(run), report)) for name, run in SURVEYS.items()}
         SURVEY.write_text(_text(surveys))
+        COST_MODEL.write_text(_text({"default": cost_model_entry(COMPARED, report)}))
+
+
+def cost_model_entry(count: int, report: Report) -> dict[str, Any]:
+    """The first ``count`` random contractions, each with the planner's cycles and the RTL's."""
+    config = ArrayConfig()
+    found = compare(random_specs(count, COMPARED_SEED, config, MOST_CYCLES), config, COMPARED_SEED, report, report)
+    return {"config": config.to_dict(), "seed": COMPARED_SEED, "results": [asdict(each) for each in found]}
 
 
 def surveyed(run: Run) -> list[Shape]:
