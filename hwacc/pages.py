@@ -1,4 +1,4 @@
-"""Writes the generated pages of ``docs/`` (isa, csr, dialect), and the tables of ``performance.md`` and ``architecture.md``.
+"""Writes the generated pages of ``docs/`` (isa, csr, dialect), the IR of ``compiler.md``, and the tables of the other pages.
 
 ``python -m hwacc.pages`` writes them (``make docs``); ``--check`` only says whether
 they are current, and is part of ``make check``.
@@ -89,10 +89,18 @@ def architecture_page() -> str:
     return area_tables.filled((DOCS / "architecture.md").read_text())
 
 
+def compiler_page() -> str:
+    """The page as it stands, with its IR made anew by the compiler."""
+    from hwacc.compiler import walkthrough
+
+    return walkthrough.filled((DOCS / "compiler.md").read_text())
+
+
 PAGES = {
     "isa.md": isa_page,
     "csr.md": csr_page,
     "dialect.md": dialect_page,
+    "compiler.md": compiler_page,
     "performance.md": performance_page,
     "architecture.md": architecture_page,
 }

@@ -114,6 +114,6 @@ def fenced(code: str) -> str:
 
 
 def broken(line: str) -> list[str]:
-    """A line broken at spaces, indented as it was."""
+    """A line broken at spaces; what follows is indented further."""
     indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.wrap(line, EXAMPLE_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [line]
+    return textwrap.wrap(line, EXAMPLE_WIDTH, subsequent_indent=indent + "    ", break_long_words=False, break_on_hyphens=False) or [line]
