@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import first_diagnostic, new_context, parse_module
+from hwacc.compiler.plugins import load_plugins
 from hwacc.compiler.textual_pipeline import read_pipeline
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
@@ -60,12 +61,13 @@ class Wish:
 
     ``pipeline`` is text as :func:`.read_pipeline` takes it. ``print_ir`` writes
     the IR to stderr after every pass. ``allow_unregistered`` accepts operations
-    of dialects that nobody knows.
+    of dialects that nobody knows. ``plugins`` are files with more passes, see :mod:`.plugins`.
     """
 
     pipeline: str = ""
     print_ir: bool = False
     allow_unregistered: bool = False
+    plugins: tuple[str, ...] = ()
 
 
 def optimise(text: str, passes: Sequence[str]) -> str:
@@ -87,7 +89,7 @@ def optimise_file(path: Path, name: str, wish: Wish) -> tuple[str, list[tuple[st
 
     with new_context() as context, ir.Location.unknown():
         context.allow_unregistered_dialects = wish.allow_unregistered
-        steps = read_pipeline(wish.pipeline, PASSES)
+        steps = read_pipeline(wish.pipeline, {**PASSES, **load_plugins(wish.plugins)})
         module = read_module(path, name)
         seconds = run_timed(module, steps, print_ir=wish.print_ir)
         return str(module).rstrip("\n") + "\n", seconds

@@ -25,8 +25,18 @@ STDIN = "-"
 @click.option("--print-ir-after-all", "print_ir", is_flag=True, help="Print the IR after every pass, to stderr.")
 @click.option("--timing", is_flag=True, help="Print the time of every element of the pipeline, to stderr.")
 @click.option("--allow-unregistered-dialect", "allow_unregistered", is_flag=True, help="Accept operations of unknown dialects.")
+@click.option("--load-pass-plugin", "plugins", multiple=True, metavar="FILE.py", help="A Python file with passes of your own.")
 @click.option("--list-passes", "listing", is_flag=True, help="List the passes and do nothing else.")
-def command(file: str, pipeline: str, output: Path | None, print_ir: bool, timing: bool, allow_unregistered: bool, listing: bool) -> None:
+def command(
+    file: str,
+    pipeline: str,
+    output: Path | None,
+    print_ir: bool,
+    timing: bool,
+    allow_unregistered: bool,
+    plugins: tuple[str, ...],
+    listing: bool,
+) -> None:
     """Run passes on FILE, MLIR as text or bytecode (`-`, the default, is stdin), and print the result.
 
     Passes of HWACC and of upstream MLIR go into one pipeline, with upstream's nesting and options. Those of HWACC work on a whole
@@ -46,7 +56,7 @@ def command(file: str, pipeline: str, output: Path | None, print_ir: bool, timin
         return
     if file == STDIN and sys.stdin.isatty():
         raise click.UsageError("give a file, or pipe one in")
-    text, seconds = _run(file, Wish(pipeline, print_ir, allow_unregistered))
+    text, seconds = _run(file, Wish(pipeline, print_ir, allow_unregistered, plugins))
     if timing:
         _show_seconds(seconds)
     if output is None:

@@ -117,3 +117,32 @@ def test_an_assertion_of_mlir_is_one_line(tmp_path: Path) -> None:
     )
     message = complaint("opt", path, "--pass-pipeline=cse,finalize-memref-to-llvm")
     assert message == f"{path}: the compiler broke down on this model (Assertion `integralElementType.getWidth() >= 8' failed.)"
+
+
+PLUGIN = (
+    "from hwacc.compiler.transforms.passes import Pass\nclass Mine(Pass):\n    name = 'mine'\n    def run(self, module):\n        {body}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "FILE: no such file"),
+        ("x = 1\n", "FILE: defines no pass; a pass is a class derived from hwacc.compiler.transforms.passes.Pass"),
+        ("1 / 0\n", "FILE: ZeroDivisionError: division by zero"),
+        (PLUGIN.format(body="pass").replace("name = 'mine'", "other = 1"), "FILE: pass Mine has no name"),
+    ],
+)
+def test_a_plugin_that_is_none_is_refused(content: str | None, message: str, product: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    if content is not None:
+        plugin.write_text(content)
+    found = complaint("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=cse")
+    assert found == message.replace("FILE", str(plugin))
+
+
+def test_a_plugin_that_raises_is_one_line(product: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN.format(body="raise IndexError('no such thing')"))
+    message = complaint("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=mine")
+    assert message.endswith("(IndexError: in pass mine: no such thing)")
