@@ -28,3 +28,13 @@ def test_the_commands_of_write_a_pass_print_what_the_page_shows(tmp_path: Path, 
         outcome = hwacc(*shlex.split(command)[1:])
         assert (outcome.code, outcome.stderr) == (int(bool(below)), below)
         assert not ir or outcome.stdout.split() == ir.split()
+
+
+def test_the_python_of_your_accelerator_runs_and_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (TUTORIALS / "your_accelerator.md").read_text()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names = {"__name__": "your_accelerator"}
+    for language, block in blocks:
+        if language == "python":
+            exec(block, names)
+    assert len(blocks) == 8 and [text for language, text in blocks if not language] == [capsys.readouterr().out]
