@@ -60,10 +60,12 @@ def test_products_of_two_inputs_are_gemm_tasks_of_the_array() -> None:
             np.testing.assert_array_equal(outputs[2], gemm(a, a.T) - 7)
 
 
-def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(specs: list[ContractionSpec], *_: object, **__: object) -> list[ModelError]:
-        return [ModelError("too large for this array") for _ in specs]
+def refuse(specs: list[ContractionSpec], *_: object, **__: object) -> list[ModelError]:
+    """In place of the planner: nothing fits."""
+    return [ModelError("too large for this array") for _ in specs]
 
+
+def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "plan_all", refuse)
     program = built(PRODUCTS)
     assert {code.backend for task in program.tasks for code in task.implementations} == {"cpu"}
@@ -71,10 +73,7 @@ def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: p
 
 
 def test_without_fallback_what_does_not_fit_the_array_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise ModelError("too large for this array")
-
-    monkeypatch.setattr(tasks, "plan", refuse)
+    monkeypatch.setattr(tasks, "plan_all", refuse)
     with pytest.raises(ModelError, match=r"^hwacc\.gemm of task gemm_0 cannot run on the array: too large for this array \(at -:\d+\)$"):
         built(PRODUCTS, fallback=False)
 
