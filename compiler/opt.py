@@ -51,6 +51,9 @@ PASSES: dict[str, Pass] = {
 }
 """Our passes, in the order in which the compiler runs them."""
 
+SEPARATOR = "// -----"
+"""Begins a line between the parts of a split file, as upstream has it."""
+
 STDIN = "-"
 """The name of standard input, also in locations."""
 
@@ -62,12 +65,23 @@ class Wish:
     ``pipeline`` is text as :func:`.read_pipeline` takes it. ``print_ir`` writes
     the IR to stderr after every pass. ``allow_unregistered`` accepts operations
     of dialects that nobody knows. ``plugins`` are files with more passes, see :mod:`.plugins`.
+    ``split`` takes each part of the file, between lines of :data:`SEPARATOR`, as a module of its own.
     """
 
     pipeline: str = ""
     print_ir: bool = False
     allow_unregistered: bool = False
     plugins: tuple[str, ...] = ()
+    split: bool = False
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What ``hwacc opt`` made: the module as text, the seconds of each element of the pipeline, and the errors of parts of a split file."""
+
+    text: str
+    seconds: list[tuple[str, float]]
+    errors: list[str]
 
 
 def optimise(text: str, passes: Sequence[str]) -> str:
@@ -80,19 +94,52 @@ def optimise(text: str, passes: Sequence[str]) -> str:
         return str(module)
 
 
-def optimise_file(path: Path, name: str, wish: Wish) -> tuple[str, list[tuple[str, float]]]:
-    """The module in ``path``, text or bytecode, after a pipeline, and the seconds that each of its elements took.
+def optimise_file(path: Path, name: str, wish: Wish) -> Optimised:
+    """The module in ``path``, text or bytecode, after a pipeline.
 
-    ``name`` is what the user calls the file; :data:`STDIN` hides the path. Raises :class:`ModelError` in one line with a location.
+    ``name`` is what the user calls the file; :data:`STDIN` hides the path. Raises :class:`ModelError` in one line with a
+    location; of a file that is split, the errors are in the result, because the other parts go on.
     """
     from mlir import ir
 
     with new_context() as context, ir.Location.unknown():
         context.allow_unregistered_dialects = wish.allow_unregistered
         steps = read_pipeline(wish.pipeline, {**PASSES, **load_plugins(wish.plugins)})
+        if wish.split:
+            return optimise_parts(path, name, steps, wish)
         module = read_module(path, name)
         seconds = run_timed(module, steps, print_ir=wish.print_ir)
-        return str(module).rstrip("\n") + "\n", seconds
+        return Optimised(text_of(module), seconds, [])
+
+
+def optimise_parts(path: Path, name: str, steps: Sequence[Step], wish: Wish) -> Optimised:
+    """Each part of a file on its own; what they took, together."""
+    texts, errors, seconds = list[str](), list[str](), dict[str, float]()
+    for part in parts_of(path.read_bytes().decode(errors="replace")):
+        try:
+            module = parse_module(part, name)
+            for step, taken in run_timed(module, steps, print_ir=wish.print_ir):
+                seconds[step] = seconds.get(step, 0.0) + taken
+            texts.append(text_of(module))
+        except ModelError as error:
+            errors.append(str(error).replace(f"(at {STDIN}:", f"(at {name}:"))
+    return Optimised(f"{SEPARATOR}\n".join(texts), list(seconds.items()), errors)
+
+
+def parts_of(text: str) -> list[str]:
+    """What stands between lines that begin with :data:`SEPARATOR`; empty lines before it keep the numbers of its lines."""
+    parts = [""]
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if line.startswith(SEPARATOR):
+            parts.append("\n" * number)
+        else:
+            parts[-1] += line
+    return parts
+
+
+def text_of(module: ir.Module) -> str:
+    """The module as text that ends with one new line."""
+    return str(module).rstrip("\n") + "\n"
 
 
 def read_module(path: Path, name: str) -> ir.Module:

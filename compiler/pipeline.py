@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from hwacc import errors
 from hwacc.compiler import worker
-from hwacc.compiler.opt import Wish
+from hwacc.compiler.opt import Optimised, Wish
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
@@ -93,8 +93,8 @@ LISTINGS: dict[str, Callable[[Program], list[str]]] = {"stream": task_listing, "
 """The stages that are read off a program."""
 
 
-def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | None = None) -> tuple[str, list[tuple[str, float]]]:
-    """The module in ``path`` after a pass pipeline, and the seconds that each element took; raises :class:`ModelError`.
+def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | None = None) -> Optimised:
+    """The module in ``path`` after a pass pipeline; raises :class:`ModelError`.
 
     ``name`` is what the user calls the file. ``dumps`` hears what ``wish.print_ir`` prints, also when a pass fails or MLIR aborts.
     """
@@ -102,7 +102,8 @@ def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | N
         output = Path(folder) / "output.mlir"
         request = {"optimise": asdict(wish), "name": name, "output": str(output)}
         answer = run_worker(path, request, name=name, dumps=dumps)
-        return output.read_text(), [(str(step), float(seconds)) for step, seconds in answer["seconds"]]
+        seconds = [(str(step), float(taken)) for step, taken in answer["seconds"]]
+        return Optimised(output.read_text(), seconds, answer["errors"])
 
 
 def run_worker(

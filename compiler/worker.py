@@ -36,9 +36,9 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     """Compiles, and writes what was asked for; what the answer says beside."""
     model, output = Path(request["model"]), Path(request["output"])
     if "optimise" in request:
-        text, seconds = optimise_file(model, request["name"], Wish(**request["optimise"]))
-        output.write_text(text)
-        return {"seconds": seconds}
+        made = optimise_file(model, request["name"], Wish(**request["optimise"]))
+        output.write_text(made.text)
+        return {"seconds": made.seconds, "errors": made.errors}
     config = ArrayConfig.from_dict(request["config"])
     if "stage" in request:
         output.write_text(stage_text(model, config, request["stage"]))

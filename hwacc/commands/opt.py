@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwacc.commands.console import new_table, percent, say, show_table
+from hwacc.commands.console import new_table, note, percent, say, show_table
 from hwacc.commands.files import write_text
+from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
-    from hwacc.compiler.opt import Wish
+    from hwacc.compiler.opt import Optimised, Wish
 
 STDIN = "-"
 
@@ -26,6 +27,7 @@ STDIN = "-"
 @click.option("--timing", is_flag=True, help="Print the time of every element of the pipeline, to stderr.")
 @click.option("--allow-unregistered-dialect", "allow_unregistered", is_flag=True, help="Accept operations of unknown dialects.")
 @click.option("--load-pass-plugin", "plugins", multiple=True, metavar="FILE.py", help="A Python file with passes of your own.")
+@click.option("--split-input-file", "split", is_flag=True, help="Take each part of the file between lines of `// -----` on its own.")
 @click.option("--list-passes", "listing", is_flag=True, help="List the passes and do nothing else.")
 def command(
     file: str,
@@ -35,6 +37,7 @@ def command(
     timing: bool,
     allow_unregistered: bool,
     plugins: tuple[str, ...],
+    split: bool,
     listing: bool,
 ) -> None:
     """Run passes on FILE, MLIR as text or bytecode (`-`, the default, is stdin), and print the result.
@@ -56,16 +59,20 @@ def command(
         return
     if file == STDIN and sys.stdin.isatty():
         raise click.UsageError("give a file, or pipe one in")
-    text, seconds = _run(file, Wish(pipeline, print_ir, allow_unregistered, plugins))
+    made = _run(file, Wish(pipeline, print_ir, allow_unregistered, plugins, split))
     if timing:
-        _show_seconds(seconds)
+        _show_seconds(made.seconds)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(made.text, nl=False)
     else:
-        write_text(output, text)
+        write_text(output, made.text)
+    for error in made.errors[:-1]:
+        note(f"hwacc: error: {error}")
+    if made.errors:
+        raise ModelError(made.errors[-1])
 
 
-def _run(file: str, wish: Wish) -> tuple[str, list[tuple[str, float]]]:
+def _run(file: str, wish: Wish) -> Optimised:
     from hwacc.compiler.pipeline import optimise
 
     dumps = (lambda text: click.echo(text, nl=False, err=True)) if wish.print_ir else None

@@ -146,3 +146,13 @@ def test_a_plugin_that_raises_is_one_line(product: Path, tmp_path: Path) -> None
     plugin.write_text(PLUGIN.format(body="raise IndexError('no such thing')"))
     message = complaint("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=mine")
     assert message.endswith("(IndexError: in pass mine: no such thing)")
+
+
+def test_the_parts_of_a_split_file_go_on_when_one_fails(product: Path) -> None:
+    other = PRODUCT.replace("@product", "@other")
+    product.write_text("\n// -----\n".join((PRODUCT, other.replace("return %y", "return %q"), other)))
+    outcome = hwacc("opt", product, "--split-input-file", "--pass-pipeline=normalise-contractions")
+    assert outcome.code == 1
+    assert outcome.stderr == f"hwacc: error: {product}: use of undeclared SSA value name (at {product}:17)\n"
+    first, second = outcome.stdout.split("// -----\n")
+    assert "@product" in first and "@other" in second and first.count('"hwacc.gemm"') == second.count('"hwacc.gemm"') == 1

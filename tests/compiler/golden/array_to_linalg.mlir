@@ -1,4 +1,4 @@
-// PASSES: array-to-linalg
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(array-to-linalg)' | FileCheck %s
 
 // A convolution becomes padding, bias, sum and rescale, the padding filled with pad_value.
 // CHECK-LABEL: @convolution

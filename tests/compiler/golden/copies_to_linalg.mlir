@@ -1,4 +1,4 @@
-// PASSES: copies-to-linalg
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(copies-to-linalg)' | FileCheck %s
 
 // A copy becomes a loop nest of upstream's, which needs no runtime library.
 // CHECK-LABEL: @copy

@@ -1,4 +1,4 @@
-// PASSES: dense-to-gemm, canonicalize
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(dense-to-gemm,canonicalize)' | FileCheck %s
 
 // A convolution over single pixels is a matrix product; its constant weights stay a constant.
 // CHECK-LABEL: @dense

@@ -1,4 +1,4 @@
-// PASSES: destination-style
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(destination-style)' | FileCheck %s
 
 // Arguments and results become buffers of the caller.
 // CHECK-LABEL: func.func @add
@@ -11,17 +11,3 @@ func.func @add(%a: tensor<4xi8>) -> tensor<4xi8> {
   %0 = arith.addi %a, %a : tensor<4xi8>
   return %0 : tensor<4xi8>
 }
-
-// -----
-
-// A function that takes no tensors is refused, with its location.
-// ERROR: function scalar takes i32; it must take and return tensors of static shape (at model)
-func.func @scalar(%a: i32) {
-  return
-} loc("model")
-
-// -----
-
-// A declaration is refused.
-// ERROR: function declared has no body (at model)
-func.func private @declared(tensor<4xi8>) -> tensor<4xi8> loc("model")

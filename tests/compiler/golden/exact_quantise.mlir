@@ -1,4 +1,4 @@
-// PASSES: exact-quantise
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(exact-quantise)' | FileCheck %s
 
 // A marked sequence becomes division, rounding away from zero, saturation.
 // CHECK-LABEL: @quantise

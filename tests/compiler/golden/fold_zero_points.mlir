@@ -1,4 +1,4 @@
-// PASSES: fold-zero-points, canonicalize
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(fold-zero-points,canonicalize)' | FileCheck %s
 
 // The bias loses zero point times sum of weights: 10 - (-4)(1+2+3) = 34, -20 - (-4)(-7+0+5) = -28.
 // CHECK-LABEL: @convolution

@@ -1,4 +1,4 @@
-// PASSES: form-tasks
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(form-tasks)' | FileCheck %s
 
 // A product is a task of its own with its bias inside; weights used twice are one constant; a view joins two tasks.
 // CHECK: func.func private @first(%{{.*}}: tensor<4x3xi8>, %{{.*}}: tensor<3x3xi8>) -> tensor<4x3xi32>
@@ -74,22 +74,3 @@ func.func @model(%x: tensor<3x3xi8>, %w: tensor<3x3xi8>) -> tensor<3x3xi32> {
   %z = arith.addi %wide, %y : tensor<3x3xi32>
   return %z : tensor<3x3xi32>
 }
-
-// -----
-
-// Two functions are no model.
-// ERROR: a model must be one function, not 2
-func.func @a() { return }
-func.func @b() { return }
-
-// -----
-
-// A function with branches is refused.
-// ERROR: function branches has 3 blocks; it must be one block of operations on tensors (at model)
-func.func @branches(%c: i1, %a: tensor<4xi8>) -> tensor<4xi8> {
-  cf.cond_br %c, ^left, ^right
-^left:
-  return %a : tensor<4xi8>
-^right:
-  return %a : tensor<4xi8>
-} loc("model")

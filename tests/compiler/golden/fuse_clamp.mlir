@@ -1,4 +1,4 @@
-// PASSES: fuse-clamp
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(fuse-clamp)' | FileCheck %s
 
 // A clamp behind a reshape limits the contraction's own clamp: [-128, 100] and [9, 24] are [9, 24].
 // CHECK-LABEL: @behind_reshape

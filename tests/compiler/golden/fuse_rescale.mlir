@@ -1,4 +1,4 @@
-// PASSES: fuse-rescale, canonicalize
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(fuse-rescale,canonicalize)' | FileCheck %s
 
 // A per-channel rescale with double rounding becomes operands and attributes.
 // CHECK-LABEL: @per_channel

@@ -1,4 +1,4 @@
-// PASSES: normalise-contractions
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(normalise-contractions)' | FileCheck %s
 
 // Padding, zero point, stride, dilation and bias of a convolution become attributes and an operand.
 // CHECK-LABEL: @padded

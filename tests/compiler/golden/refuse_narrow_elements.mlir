@@ -1,13 +1,4 @@
-// PASSES: refuse-narrow-elements
-
-// A buffer of booleans is refused, with its location.
-// ERROR: memref<4xi1>: tensors of booleans are not supported (at mask)
-func.func @booleans() {
-  %0 = memref.alloc() : memref<4xi1> loc("mask")
-  return
-}
-
-// -----
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(refuse-narrow-elements)' | FileCheck %s
 
 // A boolean that is not in memory is fine.
 // CHECK-LABEL: @scalar
