@@ -1,6 +1,6 @@
 """STORE's data: accumulator words as int8 or int32, and as slices no wider than the bus."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -13,6 +13,7 @@ from hwacc.rtl.delay import delayed
 from hwacc.rtl.interfaces import ACC_READ_LATENCY
 from hwacc.rtl.pack import slice_layout
 from hwacc.rtl.requantise import LATENCY, Requantiser
+from hwacc.rtl.store_queue import WordQueue
 from hwacc.rtl.store_reader import read_layout
 
 QUEUE_WORDS = {isa.Output.INT8: 16, isa.Output.INT32: 8}
@@ -51,11 +52,12 @@ class WordFormatter(wiring.Component):
         m = Module()
         config = self.config
         depth = QUEUE_WORDS
-        m.submodules.int8 = int8 = SyncFIFO(width=config.cols * 8, depth=depth[isa.Output.INT8])
-        m.submodules.int32 = int32 = SyncFIFO(width=config.acc_word_bytes * 8, depth=depth[isa.Output.INT32])
+        piece = config.bus_bytes * 8
+        m.submodules.int8 = int8 = WordQueue(word_bits=config.cols * 8, piece_bits=piece, depth=depth[isa.Output.INT8])
+        m.submodules.int32 = int32 = WordQueue(word_bits=config.acc_word_bytes * 8, piece_bits=piece, depth=depth[isa.Output.INT32])
         m.submodules.order = order = SyncFIFO(width=len(self.read.columns) + 1, depth=sum(depth.values()))
         m.d.comb += [
-            order.w_en.eq(self.accepted),
+            order.w_en.eq(self.accepted & ~self.read.joins),
             order.w_data.eq(Cat(self.read.columns, self.read.format.output)),
         ]
         self._fill(m, int8, int32)
@@ -69,7 +71,11 @@ class WordFormatter(wiring.Component):
         accepted = delayed(m, self.accepted, ACC_READ_LATENCY, name="answered", reset_less=False)
         read = data.View(read_layout(self.config), delayed(m, data.Value.cast(self.read), ACC_READ_LATENCY, name="read"))
         form = read.format
-        m.d.comb += [int32.w_en.eq(accepted & (form.output == isa.Output.INT32)), int32.w_data.eq(self.word)]
+        m.d.comb += [
+            int32.w_en.eq(accepted & (form.output == isa.Output.INT32)),
+            int32.w_data.eq(self.word),
+            int32.joins.eq(read.joins),
+        ]
         m.submodules.requantiser = requantiser = Requantiser(self.config)
         m.d.comb += [
             requantiser.valid.eq(accepted & (form.output == isa.Output.INT8)),
@@ -77,6 +83,7 @@ class WordFormatter(wiring.Component):
             requantiser.rounding.eq(form.rounding),
             int8.w_en.eq(requantiser.result_valid),
             int8.w_data.eq(requantiser.results),
+            int8.joins.eq(delayed(m, read.joins, LATENCY, name="joins")),
         ]
         for lane in range(self.config.cols):
             for name in parameter_layout().members:
@@ -87,40 +94,33 @@ class WordFormatter(wiring.Component):
         taken = Signal(range(queue.depth + 1), name=f"taken_{output.name.lower()}")
         reads = self.accepted & (self.read.format.output == output)
         m.d.comb += self.room[output].eq(taken != queue.depth)
-        m.d.sync += taken.eq(taken + reads - queue.r_en)
+        m.d.sync += taken.eq(taken + reads - queue.gone)
 
     def _cut(self, m, order, int8, int32):
-        """The oldest word, a slice at a time, through a register."""
+        """The oldest word, a slice at a time, through a register: the last whole beat of it takes along what is left behind it."""
         size = self.config.bus_bytes
-        columns, output = order.r_data[:-1], order.r_data[-1]
-        less_one = Signal(range(self.config.acc_word_bytes))
-        m.d.comb += less_one.eq(Mux(output == isa.Output.INT32, columns << exact_log2(INT32_BYTES), columns) - 1)
+        columns, is_int32 = order.r_data[:-1], order.r_data[-1]
+        bytes_left = Signal(range(2 * self.config.acc_word_bytes))
+        whole, rest = bytes_left[exact_log2(size) :], bytes_left[: exact_log2(size)]
         piece, ends, moves = Signal(range(max(2, self.config.acc_word_bytes // size))), Signal(), Signal()
         free = ~self.slices.valid | self.slices.ready
-        there = order.r_rdy & Mux(output == isa.Output.INT32, int32.r_rdy, int8.r_rdy)
         m.d.comb += [
-            moves.eq(free & there),
-            ends.eq((less_one >> exact_log2(size)) == piece),
+            bytes_left.eq(Mux(is_int32, columns << exact_log2(INT32_BYTES), columns)),
+            moves.eq(free & order.r_rdy & Mux(is_int32, int32.ready, int8.ready)),
+            ends.eq(piece + 1 >= whole),
             order.r_en.eq(moves & ends),
-            int8.r_en.eq(moves & ends & (output == isa.Output.INT8)),
-            int32.r_en.eq(moves & ends & (output == isa.Output.INT32)),
         ]
+        for queue, chosen in (int8, ~is_int32), (int32, is_int32):
+            m.d.comb += [queue.piece.eq(piece), queue.both.eq(ends & rest.any()), queue.takes.eq(moves & chosen), queue.ends.eq(ends)]
         valid, cut = Signal(), Signal(slice_layout(self.config), reset_less=True)
+        behind = Mux(is_int32, int32.behind, int8.behind) if int8.pieces > 1 else int32.behind
         with m.If(moves):
             m.d.sync += [
                 valid.eq(1),
                 piece.eq(Mux(ends, 0, piece + 1)),
-                cut.bytes.eq(Mux(ends, less_one[: exact_log2(size)] + 1, size)),
-                cut.data.eq(Mux(output == isa.Output.INT32, _piece(int32.r_data, piece, size), _piece(int8.r_data, piece, size))),
+                cut.bytes.eq(Mux(ends, Cat(rest, whole.any()), size)),
+                cut.data.eq(Cat(Mux(is_int32, int32.front, int8.front), behind)),
             ]
         with m.Elif(self.slices.ready):
             m.d.sync += valid.eq(0)
         m.d.comb += [self.slices.valid.eq(valid), self.slices.payload.eq(cut)]
-
-
-def _piece(word, index, size):
-    """Bytes ``size * index`` and up of ``word``; zeros above its end."""
-    pieces = len(word) // (size * 8)
-    if pieces <= 1:
-        return Cat(word, Const(0, max(0, size * 8 - len(word))))
-    return word.word_select(index[: exact_log2(pieces)], size * 8)

@@ -6,12 +6,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hwacc import isa
-from hwacc.config import ArrayConfig
+from hwacc.config import INT32_BYTES, ArrayConfig
 from hwacc.rtl.decode import column_tiles, work_layout
+from hwacc.rtl.pack import appended_bytes
 from hwacc.rtl.requantise import rounding_layout
 
 COUNT_BITS = 16
 WORD_BITS = 16
+OUTPUT_BYTES = {isa.Output.INT8: 1, isa.Output.INT32: INT32_BYTES}
 
 
 def format_layout() -> data.StructLayout:
@@ -20,12 +22,17 @@ def format_layout() -> data.StructLayout:
 
 
 def read_layout(config: ArrayConfig) -> data.StructLayout:
-    """A word of the accumulator, the word of the parameter buffer that goes with it, and how many columns (1 to cols) count."""
+    """A word of the accumulator, the word of the parameter buffer that goes with it, and how many columns count.
+
+    Where a row's last word has less than a beat and goes along with the one before, it ``joins`` that one, whose ``columns`` are
+    those of both.
+    """
     return data.StructLayout(
         {
             "word": WORD_BITS,
             "parameter_word": exact_log2(config.parameter_words),
-            "columns": range(config.cols + 1),
+            "columns": range(2 * config.cols),
+            "joins": 1,
             "format": format_layout(),
         }
     )
@@ -60,7 +67,7 @@ class AccumulatorReader(wiring.Component):
         m = Module()
         active = Signal()
         self._moves, self._row_ends = Signal(), Signal()
-        tail = self._tiles(m)
+        self._tiles(m)
         rows_end = self._rows(m)
         word_outside, parameter_outside = self._words(m), self._parameters(m)
         finishes = self._moves & self._row_ends & rows_end
@@ -73,7 +80,6 @@ class AccumulatorReader(wiring.Component):
             self.outside.eq(active & (word_outside | (parameter_outside & form.per_channel & (form.output == isa.Output.INT8)))),
             self.reads.valid.eq(active & ~self.outside & self.room.bit_select(form.output, 1)),
             self._moves.eq(self.reads.valid & self.reads.ready),
-            read.columns.eq(Mux(self._row_ends, tail, self.config.cols)),
             read.format.eq(form),
         ]
         with m.If(self.start):
@@ -86,18 +92,24 @@ class AccumulatorReader(wiring.Component):
         return m
 
     def _tiles(self, m):
-        """Counts the words of a row; gives the columns of its last one."""
+        """Counts the words of a row; says how many columns each has, and whether the last one joins the one before."""
         column_bits = exact_log2(self.config.cols)
         left, whole = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
-        tail = Signal(range(self.config.cols + 1), reset_less=True)
-        less_one = Signal(COUNT_BITS)
-        m.d.comb += [less_one.eq(self.work.n - 1), self._row_ends.eq(left == 0)]
+        tail, joins = Signal(range(self.config.cols + 1), reset_less=True), Signal(reset_less=True)
+        less_one, read = Signal(COUNT_BITS), self.reads.payload
+        m.d.comb += [
+            less_one.eq(self.work.n - 1),
+            self._row_ends.eq(left == 0),
+            read.columns.eq(Mux(self._row_ends, tail, self.config.cols | Mux((left == 1) & joins, tail, 0))),
+            read.joins.eq(self._row_ends & joins),
+        ]
         with m.If(self.start):
-            tiles = less_one[column_bits:]
-            m.d.sync += [left.eq(tiles), whole.eq(tiles), tail.eq(less_one[:column_bits] + 1)]
+            tiles, rest = less_one[column_bits:], less_one[:column_bits]
+            most = {output: appended_bytes(self.config, size) // size for output, size in OUTPUT_BYTES.items()}
+            short = Mux(self.work.output == isa.Output.INT32, rest < most[isa.Output.INT32], rest < most[isa.Output.INT8])
+            m.d.sync += [left.eq(tiles), whole.eq(tiles), tail.eq(rest + 1), joins.eq((tiles != 0) & short)]
         with m.Elif(self._moves):
             m.d.sync += left.eq(Mux(self._row_ends, whole, left - 1))
-        return tail
 
     def _rows(self, m):
         """Counts the rows of all loops; says when the last one is being read."""
