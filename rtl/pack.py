@@ -9,7 +9,8 @@ from hwacc.config import INT32_BYTES, ArrayConfig
 
 
 def appended_bytes(config: ArrayConfig, element_bytes: int) -> int:
-    """Most bytes that go along with a whole beat, at the end of a row of such elements: less than a beat, where a word has several."""
+    """Most bytes that go along with the last whole beat of a row of such elements: less than a beat, and none where a word is no more
+    than one, as then a word a cycle is the limit."""
     return config.bus_bytes - element_bytes if config.cols * element_bytes > config.bus_bytes else 0
 
 
@@ -50,7 +51,6 @@ class BytePacker(wiring.Component):
 
     def __init__(self, config: ArrayConfig, byte_bits: int):
         self.bus_bytes = config.bus_bytes
-        self.appends = slice_bytes(config) > config.bus_bytes
         self.byte_bits = byte_bits
         super().__init__(
             {
@@ -68,7 +68,7 @@ class BytePacker(wiring.Component):
         return m
 
     def _rotate(self, m):
-        """First stage: follows the segment, rotates the slice, and says which lanes of this and the next beat it fills."""
+        """First stage: follows the segment, rotates the slice, and says in which lanes it begins and ends, and how many beats it completes."""
         size = self.bus_bytes
         fresh = Signal(init=1)
         next_lane, bytes_left = Signal.like(self.spans.payload.lane), Signal(self.byte_bits)
@@ -84,65 +84,70 @@ class BytePacker(wiring.Component):
             moves.eq(self.slices.valid & self.slices.ready),
             self.spans.ready.eq(moves & ends),
         ]
-        self._rotated, self._appended = Signal(size * 8, reset_less=True), Signal(size * 8, reset_less=True)
-        self._low, self._high, self._beyond = (Signal(size, name=name, reset_less=True) for name in ("low", "high", "beyond"))
-        self._full, self._double, self._ends = (Signal(name=name, reset_less=True) for name in ("full", "double", "ends"))
+        self._lane = Signal.like(lane, reset_less=True)
+        self._rotated = Signal(size * 8, reset_less=True)
+        self._appended = Signal(len(piece.data) - size * 8, reset_less=True)
+        self._begun, self._over = (Signal(size, name=name, reset_less=True) for name in ("begun", "over"))
+        self._full, self._double, self._ends = (Signal(name=name, reset_less=True) for name in ("full", "double", "last"))
         with m.If(moves):
             m.d.sync += [
                 fresh.eq(ends),
                 next_lane.eq(past),
                 bytes_left.eq(left - piece.bytes),
+                self._lane.eq(lane),
                 self._rotated.eq(_rotate_lanes(piece.data[: size * 8], lane)),
-                self._low.eq(Cat((i >= lane) & (i < past) for i in range(size))),
-                self._high.eq(Cat(i + size < past for i in range(size))),
+                self._appended.eq(piece.data[size * 8 :]),
+                self._begun.eq(Cat(i >= lane for i in range(size))),
+                self._over.eq(Cat(i < past[: len(lane)] for i in range(size))),
                 self._full.eq(past >= size),
+                self._double.eq(past >= 2 * size),
                 self._ends.eq(ends),
                 self._valid.eq(1),
             ]
-            if self.appends:
-                appended = piece.data[size * 8 :]
-                m.d.sync += [
-                    self._appended.eq(_rotate_lanes(Cat(appended, Const(0, size * 8 - len(appended))), lane)),
-                    self._beyond.eq(Cat(i + 2 * size < past for i in range(size))),
-                    self._double.eq(past >= 2 * size),
-                ]
         with m.Elif(self._taken):
             m.d.sync += self._valid.eq(0)
 
     def _join(self, m):
-        """Second stage: the rotated slice joins the carried bytes; ``tail`` marks carried bytes that must go out alone, ``second``
-        a whole beat of them, behind which the slice has more."""
+        """Second stage: the rotated slice joins the carried bytes; ``tail`` marks carried bytes that must go out alone, ``second`` a
+        whole beat of them that has the rest of the slice behind it."""
         size = self.bus_bytes
         carried, mask, tail, second = Signal(size * 8, reset_less=True), Signal(size), Signal(), Signal()
-        joined, joined_mask, behind = Signal(size * 8), Signal(size), Signal(size * 8)
+        joined, joined_mask = Signal(size * 8), Signal(size)
+        moves, completes, splits = Signal(), self._full | self._ends, self._double & ~second
+        appended = _rotate_lanes(_padded(self._appended, size), self._lane)
         for lane in range(size):
-            old, new, appended = (bytes_.word_select(lane, 8) for bytes_ in (carried, self._rotated, self._appended))
+            old, new, more = (lanes.word_select(lane, 8) for lanes in (carried, self._rotated, appended))
             m.d.comb += joined.word_select(lane, 8).eq(Mux(mask[lane], old, new))
-            m.d.comb += behind.word_select(lane, 8).eq(Mux(self._low[lane] | second, appended, new) if self.appends else new)
-        completes = self._full | self._ends
-        first_of_two, moves = self._double & ~second, Signal()
-        left = Mux(second, self._beyond, self._high)
+            with m.If(moves & (completes | ~mask[lane])):
+                m.d.sync += old.eq(Mux(self._full & (self._begun[lane] | second), more, new) if len(self._appended) else new)
         m.d.comb += [
-            joined_mask.eq(Mux(tail, mask, mask | self._low)),
+            joined_mask.eq(mask | Mux(tail, 0, self._begun & (self._over | self._full.replicate(size)))),
             self.beats.payload.data.eq(joined),
             self.beats.payload.strb.eq(joined_mask),
             self.beats.valid.eq(tail | (self._valid & completes)),
             moves.eq(self._valid & ~tail & (self.beats.ready | ~completes)),
-            self._taken.eq(moves & ~first_of_two),
+            self._taken.eq(moves & ~splits),
         ]
         with m.If(tail & self.beats.ready):
             m.d.sync += [tail.eq(0), mask.eq(0)]
         with m.Elif(moves):
-            m.d.sync += [
-                second.eq(first_of_two),
-                tail.eq(self._ends & left.any() & ~first_of_two),
-                mask.eq(Mux(completes, left, joined_mask)),
-                carried.eq(Mux(completes, behind, joined)),
-            ]
+            m.d.sync += [second.eq(splits), tail.eq(self._ends & self._full & ~splits & self._over.any())]
+            with m.If(splits):
+                m.d.sync += mask.eq(~0)
+            with m.Elif(completes):
+                m.d.sync += mask.eq(Mux(self._full, self._over, 0))
+            with m.Else():
+                m.d.sync += mask.eq(joined_mask)
 
 
 def _rotate_lanes(value, lanes):
     """``value`` with its byte 0 in lane ``lanes``, the top ones coming round to lane 0; one multiplexer for each bit of ``lanes``."""
-    for bit in range(len(lanes)):
+    for bit in reversed(range(len(lanes))):
         value = Mux(lanes[bit], value.rotate_left(8 << bit), value)
     return value
+
+
+def _padded(value, size):
+    """``value`` and any bytes, as those in the other half, so that the first step of a rotation leaves them as they are."""
+    missing = size * 8 - len(value)
+    return Cat(value, value[size * 4 - missing : size * 4]) if len(value) else Const(0, missing)

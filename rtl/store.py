@@ -36,8 +36,8 @@ class StoreEngine(wiring.Component):
                    │ acc, parameters ─┘
 
     Addresses and data part at once and meet on the bus: bursts run ahead of their beats. A descriptor may be taken as soon as the
-    one before has been read, while its beats and responses are still to come. Sustains an accumulator word (int8) or a beat
-    a cycle, whichever is slower, at any alignment; a segment that ends inside a beat costs up to one cycle more.
+    one before has been read, while its beats and responses are still to come. Sustains an accumulator word or a beat a
+    cycle, whichever is slower, at any alignment; a segment that ends inside a beat costs up to one cycle more.
 
     Latency from ``work`` to the first beat: 13 cycles for int8, 7 for int32 and up to 4 more where loops are folded. Between
     descriptors of the shortest rows two cycles pass without a beat, otherwise at most one.

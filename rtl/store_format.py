@@ -1,4 +1,4 @@
-"""STORE's data: accumulator words as int8 or int32, and as slices no wider than the bus."""
+"""STORE's data: accumulator words as int8 or int32, and as slices of about a beat."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -31,6 +31,9 @@ class WordFormatter(wiring.Component):
     buffer's, :data:`ACC_READ_LATENCY` cycles later. ``room`` has a bit for each :class:`hwacc.isa.Output`: such a read may be
     accepted. int8 and int32 wait in queues of their own, so int32 does not pass through the requantiser, and a third queue
     keeps their order.
+
+    Words are cut at whole beats. What is less than a beat at the end of a row goes out with the beat before it, also where it is a
+    word of its own (one that ``joins``), which the last slice of the word before then waits for.
 
     Latency: 2 cycles from an int32 word to its first slice, ``LATENCY`` more for int8. A slice a cycle.
     """
@@ -83,8 +86,9 @@ class WordFormatter(wiring.Component):
             requantiser.rounding.eq(form.rounding),
             int8.w_en.eq(requantiser.result_valid),
             int8.w_data.eq(requantiser.results),
-            int8.joins.eq(delayed(m, read.joins, LATENCY, name="joins")),
         ]
+        if int8.pieces > 1:
+            m.d.comb += int8.joins.eq(delayed(m, read.joins, LATENCY, name="joins"))
         for lane in range(self.config.cols):
             for name in parameter_layout().members:
                 m.d.comb += requantiser.scales[lane][name].eq(Mux(form.per_channel, self.scales[lane][name], form[name]))
@@ -97,29 +101,30 @@ class WordFormatter(wiring.Component):
         m.d.sync += taken.eq(taken + reads - queue.gone)
 
     def _cut(self, m, order, int8, int32):
-        """The oldest word, a slice at a time, through a register: the last whole beat of it takes along what is left behind it."""
+        """The oldest word, a slice at a time, through a register; the last whole beat takes along what is left behind it."""
         size = self.config.bus_bytes
         columns, is_int32 = order.r_data[:-1], order.r_data[-1]
-        bytes_left = Signal(range(2 * self.config.acc_word_bytes))
-        whole, rest = bytes_left[exact_log2(size) :], bytes_left[: exact_log2(size)]
+        length = Signal(range(2 * self.config.acc_word_bytes))
+        beats, rest = length[exact_log2(size) :], length[: exact_log2(size)]
         piece, ends, moves = Signal(range(max(2, self.config.acc_word_bytes // size))), Signal(), Signal()
         free = ~self.slices.valid | self.slices.ready
         m.d.comb += [
-            bytes_left.eq(Mux(is_int32, columns << exact_log2(INT32_BYTES), columns)),
+            length.eq(Mux(is_int32, columns << exact_log2(INT32_BYTES), columns)),
             moves.eq(free & order.r_rdy & Mux(is_int32, int32.ready, int8.ready)),
-            ends.eq(piece + 1 >= whole),
+            ends.eq(piece + 1 >= beats),
             order.r_en.eq(moves & ends),
         ]
         for queue, chosen in (int8, ~is_int32), (int32, is_int32):
             m.d.comb += [queue.piece.eq(piece), queue.both.eq(ends & rest.any()), queue.takes.eq(moves & chosen), queue.ends.eq(ends)]
+        even = Mux(is_int32, int32.even, int8.even)
+        odd = Mux(is_int32, int32.odd, int8.odd) if int8.pieces > 1 else int32.odd
         valid, cut = Signal(), Signal(slice_layout(self.config), reset_less=True)
-        behind = Mux(is_int32, int32.behind, int8.behind) if int8.pieces > 1 else int32.behind
         with m.If(moves):
             m.d.sync += [
                 valid.eq(1),
                 piece.eq(Mux(ends, 0, piece + 1)),
-                cut.bytes.eq(Mux(ends, Cat(rest, whole.any()), size)),
-                cut.data.eq(Cat(Mux(is_int32, int32.front, int8.front), behind)),
+                cut.bytes.eq(Mux(ends, Cat(rest, beats.any()), size)),
+                cut.data.eq(Cat(Mux(piece[0], odd, even), Mux(piece[0], even, odd))),
             ]
         with m.Elif(self.slices.ready):
             m.d.sync += valid.eq(0)

@@ -7,15 +7,17 @@ from amaranth.lib.wiring import In, Out
 
 
 class WordQueue(wiring.Component):
-    """A queue of words that gives them out piece by piece, two neighbouring pieces in each cycle.
+    """A queue of words that come out piece by piece, each beside the piece behind it.
 
-    ``front`` is piece number ``piece`` of the oldest word and ``behind`` the one that follows it, at the end of a word the first piece
-    of the next one; nobody reads ``behind`` where words have but one piece. ``ready``: ``front`` is there, and with ``both``
-    also ``behind``. ``takes`` uses up ``front``, with ``ends`` the word's other pieces as well, and at its end with ``both``
-    the next word, which must be one that ``joins``: of such a word only the first piece is kept. So first pieces have a queue of
-    their own, which can be a word ahead. ``gone``: how many words leave in this cycle.
+    Piece number ``piece`` of the oldest word is at ``even`` or ``odd``, whichever that number is, and the one behind it at the other; behind
+    the last one is the first piece of the next word. A word that ``joins`` the one before has but this piece, and leaves with
+    the other word's last. So first pieces have a queue of their own, which can be ahead by a word.
 
-    Latency: a word is there in the cycle after it was written. Not handled: a word for which there is no room.
+    ``ready``: the piece is there, and with ``both`` also the one behind it. ``takes``: the piece leaves, with ``ends`` all that its word
+    has left, and with ``both`` a word that joins it. ``gone``: how many words leave in this cycle.
+
+    Latency: a word is there in the cycle after ``w_en``. Not handled: words for which there is no room; ``odd`` of words that are
+    a single piece.
     """
 
     def __init__(self, *, word_bits: int, piece_bits: int, depth: int):
@@ -29,8 +31,8 @@ class WordQueue(wiring.Component):
                 "both": In(1),
                 "takes": In(1),
                 "ends": In(1),
-                "front": Out(piece_bits),
-                "behind": Out(piece_bits),
+                "even": Out(self.piece_bits),
+                "odd": Out(self.piece_bits),
                 "ready": Out(1),
                 "gone": Out(range(3)),
             }
@@ -41,11 +43,16 @@ class WordQueue(wiring.Component):
         m.submodules.first = first = SyncFIFO(width=self.piece_bits, depth=self.depth)
         m.d.comb += [first.w_en.eq(self.w_en), first.w_data.eq(self.w_data)]
         if self.pieces == 1:
-            m.d.comb += [self.ready.eq(first.r_rdy), first.r_en.eq(self.takes), self.front.eq(first.r_data), self.gone.eq(self.takes)]
-            return m
+            m.d.comb += [self.ready.eq(first.r_rdy), first.r_en.eq(self.takes), self.even.eq(first.r_data), self.gone.eq(self.takes)]
+        else:
+            self._split(m, first)
+        return m
 
+    def _split(self, m, first):
+        """All pieces but the first, which stay together until their word ends."""
         m.submodules.others = others = SyncFIFO(width=len(self.w_data) - self.piece_bits, depth=self.depth)
         pieces = [first.r_data, *(others.r_data.word_select(i, self.piece_bits) for i in range(self.pieces - 1))]
+        pair = self.piece[1:]
         joined = Signal()
         m.d.comb += [
             joined.eq(self.both & (self.piece == self.pieces - 1)),
@@ -54,8 +61,7 @@ class WordQueue(wiring.Component):
             self.ready.eq(first.r_rdy | ((self.piece != 0) & ~joined)),
             first.r_en.eq(self.takes & ((self.piece == 0) | joined)),
             others.r_en.eq(self.takes & self.ends),
-            self.front.eq(Array(pieces)[self.piece]),
-            self.behind.eq(Array([*pieces[1:], pieces[0]])[self.piece]),
+            self.even.eq(Array(pieces[::2])[(pair + self.piece[0])[: len(pair)]]),
+            self.odd.eq(Array(pieces[1::2])[pair]),
             self.gone.eq((self.takes & self.ends) + (self.takes & joined)),
         ]
-        return m

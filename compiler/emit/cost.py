@@ -103,10 +103,9 @@ def fed_cycles(m: int, n: int, k: int, dataflow: Dataflow, config: ArrayConfig, 
 
 
 def store_cycles(rows: int, n: int, element: int, stride: int, config: ArrayConfig) -> int:
-    """A STORE of ``rows`` × ``n`` elements, rows ``stride`` bytes apart: an accumulator word, a slice of one or a beat a cycle."""
+    """A STORE of ``rows`` × ``n`` elements, rows ``stride`` bytes apart: an accumulator word or a beat a cycle, whichever is slower."""
     length, bus = n * element, config.bus_bytes
-    words, rest = divmod(n, config.cols)
-    slices = rows * (words * -(-config.cols * element // bus) + -(-rest * element // bus))
+    words = rows * -(-n // config.cols)
     if stride == length:
-        return max(slices, -(-rows * length // bus))
-    return max(slices, int(rows * (_beats_times_bus(length, 0, gcd(bus, stride), bus) / bus)))
+        return max(words, -(-rows * length // bus))
+    return max(words, int(rows * (_beats_times_bus(length, 0, gcd(bus, stride), bus) / bus)))

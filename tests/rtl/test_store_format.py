@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,10 @@ WORD_TO_SLICE = 2
 
 @dataclass(frozen=True)
 class Word:
-    """A read with its answer: ``columns`` of ``values`` count; ``own`` is a (multiplier, shift) for all, ``scales`` for each column."""
+    """A read with its answer: ``columns`` of ``values`` count; ``own`` is a (multiplier, shift) for all, ``scales`` for each column.
+
+    ``joined``: so many columns of the next word, which ``joins`` this one, are its own, too.
+    """
 
     values: NDArray[np.int32]
     columns: int
@@ -35,11 +39,14 @@ class Word:
     own: tuple[int, int]
     scales: list[tuple[int, int]]
     rounding: dict[str, int]
+    joined: int = 0
+    joins: bool = False
 
     def read(self) -> dict[str, Any]:
         """As the reader gives it."""
         form = {"output": self.output, "per_channel": self.per_channel, "multiplier": self.own[0], "shift": self.own[1]}
-        return {"word": 0, "parameter_word": 0, "columns": self.columns, "format": {**form, "rounding": self.rounding}}
+        columns = self.columns + self.joined
+        return {"word": 0, "parameter_word": 0, "columns": columns, "joins": self.joins, "format": {**form, "rounding": self.rounding}}
 
     def content(self) -> bytes:
         """What memory should get of it."""
@@ -69,10 +76,26 @@ def random_word(config: ArrayConfig, rng: random.Random, output: isa.Output, col
     return Word(np.array(values, np.int32), columns, output, rng.randint(0, 1), scales[0], scales[1:], rounding)
 
 
+def random_row(config: ArrayConfig, rng: random.Random, output: isa.Output) -> list[Word]:
+    """A word, or one and another that joins it."""
+    size = 4 if output == INT32 else 1
+    if config.cols * size <= config.bus_bytes or size == config.bus_bytes or rng.random() < 0.5:
+        return [random_word(config, rng, output)]
+    columns = rng.randrange(1, config.bus_bytes // size)
+    first, last = random_word(config, rng, output, config.cols), random_word(config, rng, output, columns)
+    return [replace(first, joined=columns), replace(last, joins=True)]
+
+
 def slices_of(config: ArrayConfig, words: list[Word]) -> list[bytes]:
-    """Each word by itself, cut at multiples of a beat."""
-    contents, size = [word.content() for word in words], config.bus_bytes
-    return [content[first : first + size] for content in contents for first in range(0, len(content), size)]
+    """Each word, with the one that joins it, cut into beats; what is less than one stays with the beat before it."""
+    contents, size = list[bytes](), config.bus_bytes
+    for word in words:
+        if word.joins:
+            contents[-1] += word.content()
+        else:
+            contents.append(word.content())
+    cuts = [[*range(0, max(size, len(content) - size + 1), size), len(content)] for content in contents]
+    return [content[first:end] for content, cut in zip(contents, cuts) for first, end in itertools.pairwise(cut)]
 
 
 class Bench:
@@ -134,7 +157,7 @@ class Bench:
     def _take(self, ctx: Any, ready: bool) -> None:
         valid, piece = ctx.get(self.dut.slices.valid), self.dut.slices.payload
         count = ctx.get(piece.bytes)
-        content = ctx.get(piece.data).to_bytes(self.config.bus_bytes, "little")[:count] if valid else None
+        content = ctx.get(piece.data).to_bytes(2 * self.config.bus_bytes, "little")[:count] if valid else None
         assert self._offered is None or content == self._offered, "a slice was withdrawn or changed"
         self._offered = None if ready else content
         if content is not None and ready:
@@ -144,10 +167,10 @@ class Bench:
 
 
 @pytest.mark.parametrize(("accept_rate", "ready_rate"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.4)])
-@pytest.mark.parametrize("shape", [(4, 4), (4, 16), (8, 32), (16, 8)], ids=str)
+@pytest.mark.parametrize("shape", [(4, 4), (4, 16), (8, 32), (16, 8), (16, 16), (16, 4)], ids=str)
 def test_random_words_of_both_outputs_come_out_in_order(shape: tuple[int, int], accept_rate: float, ready_rate: float) -> None:
     config, rng = config_of(*shape), fresh_random(sum(shape))
-    words = [random_word(config, rng, rng.choice((INT8, INT32))) for _ in range(30)]
+    words = [word for _ in range(25) for word in random_row(config, rng, rng.choice((INT8, INT32)))]
     bench = Bench(config, rng, accept_rate, ready_rate).pass_words(words, 60)
     assert bench.slices == slices_of(config, words)
 
