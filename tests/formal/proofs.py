@@ -37,6 +37,8 @@ FIFO_WIDTH = 8
 """Bits of a word in the FIFOs' proofs. A FIFO does not look at its words, so what holds for these holds for wider ones."""
 NARROW = ArrayConfig(rows=4, cols=4, bus_bytes=4, spm_bytes=16 * 1024, acc_bytes=4096, channels=64)
 WIDE = ArrayConfig(rows=16, cols=16, bus_bytes=64)
+TWO_BEATS = ArrayConfig(rows=4, cols=4, bus_bytes=8, spm_bytes=1024, acc_bytes=1024, channels=64)
+"""An int32 word is two beats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,7 @@ def fifos() -> list[Proof]:
         _proof("fetcher keeps count, as built", "fetch", FetchLosesNothing, 12, ahead=FETCH_AHEAD),
         _proof("fetcher hands out what memory holds", "fetch", FetchHandsOutMemory, 12, ahead=2),
         _proof("STORE's words find room", "store_format", AnsweredWordsHaveRoom, 24),
+        _proof("STORE's words of two beats find room", "store_format, store_queue", AnsweredWordsHaveRoom, 9, None, config=TWO_BEATS),
         _proof("tiles find room", "drain", TilesHaveRoom, 12),
     ]
 

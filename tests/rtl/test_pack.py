@@ -9,7 +9,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hwacc.config import ArrayConfig
-from hwacc.rtl.pack import BytePacker
+from hwacc.rtl.pack import BytePacker, slice_bytes
 
 BYTE_BITS = 12
 Segment = tuple[int, bytes]
@@ -48,7 +48,7 @@ def pack(bus_bytes: int, segments: list[Segment], slices: list[bytes], rng: rand
             if spans:
                 ctx.set(dut.spans.payload, {"lane": spans[0][0] % bus_bytes, "bytes": len(spans[0][1])})
             if pieces:
-                junk = bytes([0xEE] * (bus_bytes - len(pieces[0])))
+                junk = bytes([0xEE] * (slice_bytes(config_of(bus_bytes)) - len(pieces[0])))
                 ctx.set(dut.slices.payload, {"data": int.from_bytes(pieces[0] + junk, "little"), "bytes": len(pieces[0])})
             ctx.set(dut.beats.ready, rng is None or rng.random() < 0.6)
             moved = False
@@ -89,14 +89,17 @@ def lanes(bus_bytes: int, beat: tuple[int, int]) -> dict[int, int]:
     return {lane: data >> (8 * lane) & 0xFF for lane in range(bus_bytes) if strobes >> lane & 1}
 
 
+@pytest.mark.parametrize("further", [0, 1, 3, "most"])
 @pytest.mark.parametrize("bus_bytes", [4, 8, 16])
-def test_every_start_and_length_gives_its_bytes_and_no_others(bus_bytes: int) -> None:
+def test_every_start_and_length_gives_its_bytes_and_no_others(bus_bytes: int, further: int | str) -> None:
+    """In slices of a beat, or of up to so many bytes more than one."""
+    size = bus_bytes + further if isinstance(further, int) else slice_bytes(config_of(bus_bytes))
     segments = [
         (start, bytes((7 * start + 13 * length + i) % 255 + 1 for i in range(length)))
         for start in range(bus_bytes)
-        for length in range(1, 2 * bus_bytes + 2)
+        for length in range(1, 3 * bus_bytes + 2)
     ]
-    beats, _ = pack(bus_bytes, segments, cut(segments, lambda: bus_bytes))
+    beats, _ = pack(bus_bytes, segments, cut(segments, lambda: size))
     assert [lanes(bus_bytes, beat) for beat in beats] == expected(bus_bytes, segments)
 
 
@@ -105,7 +108,7 @@ def test_slices_of_any_size_join_while_everybody_hesitates(seed: int) -> None:
     rng = random.Random(seed)
     bus_bytes = rng.choice((4, 8, 16))
     segments = [(rng.randrange(64), rng.randbytes(rng.choice((1, 2, bus_bytes, rng.randint(1, 90))))) for _ in range(40)]
-    slices = cut(segments, lambda: rng.randint(1, bus_bytes))
+    slices = cut(segments, lambda: rng.randint(1, slice_bytes(config_of(bus_bytes))))
     beats, _ = pack(bus_bytes, segments, slices, rng)
     assert [lanes(bus_bytes, beat) for beat in beats] == expected(bus_bytes, segments)
 
@@ -114,6 +117,14 @@ def test_full_slices_pass_one_a_cycle_at_any_alignment() -> None:
     for start in (0, 1, 15):
         segments = [(start, bytes(range(160)))]
         beats, cycles = pack(16, segments, cut(segments, lambda: 16))
+        assert cycles == len(beats) + 1, "the beats are one cycle behind"
+
+
+@pytest.mark.parametrize("length", [17, 20, 28])
+def test_slices_of_more_than_a_beat_keep_the_bus_busy(length: int) -> None:
+    for start in (0, 1, 15):
+        segments = [(start, bytes(i % 255 for i in range(10 * length)))]
+        beats, cycles = pack(16, segments, cut(segments, lambda: length))
         assert cycles == len(beats) + 1, "the beats are one cycle behind"
 
 

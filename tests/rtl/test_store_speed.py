@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import pytest
+
 from hwacc import isa
 from hwacc.config import TINY, ArrayConfig
 
@@ -12,6 +14,8 @@ from .test_store import INT8, INT32
 
 WIDE = ArrayConfig(rows=4, cols=8, bus_bytes=8, spm_bytes=1024, acc_bytes=16384, channels=64)
 """One accumulator word is a beat of int8 or four of int32."""
+NARROW = ArrayConfig(rows=4, cols=16, bus_bytes=8, spm_bytes=1024, acc_bytes=16384, channels=64)
+"""One accumulator word is two beats of int8 or eight of int32."""
 
 
 class Run(NamedTuple):
@@ -88,6 +92,22 @@ def test_int32_fills_every_beat_at_any_alignment() -> None:
     jobs = [describe(address=address, n=64, acc=0, count1=6, stride1=256, **INT32) for address in (0x2000, 0x3001, 0x4007)]
     runs = measure(WIDE, *([job] for job in jobs), latency=40)
     assert [run.span for run in runs] == [192, 193, 193]
+
+
+@pytest.mark.parametrize("output", [INT32, INT8], ids=["int32", "int8"])
+@pytest.mark.parametrize("address", [0x1000, 0x1004, 0x1007])
+def test_contiguous_rows_of_any_length_cost_their_bytes_and_no_more(address: int, output: dict[str, int]) -> None:
+    """Rows end anywhere in a beat, a last word of a single element among them; it is enough that words are several beats."""
+    size, rows = (1, 24) if output is INT8 else (4, 12)
+    lengths = [n for n in (3, 5, 9, 11, 16, 17, 18, 19, 33, 35) if n * size >= NARROW.bus_bytes]
+    jobs = [describe(address=address, n=n, acc=0, count1=rows, stride1=n * size, **output) for n in lengths]
+    runs = measure(NARROW, *([job] for job in jobs))
+    assert [run.span for run in runs] == [-(-(address % 8 + rows * n * size) // 8) for n in lengths]
+
+
+def test_rows_that_end_in_a_beat_of_their_own_lose_no_cycle_between_them() -> None:
+    jobs = [describe(address=0x104, n=n, acc=0, count1=12, stride1=4 * n + 20, **INT32) for n in (5, 17, 19)]
+    assert [run.span - run.beats for run in measure(NARROW, *([job] for job in jobs))] == [0, 0, 0]
 
 
 def test_scattered_aligned_rows_of_a_beat_go_one_a_cycle() -> None:
