@@ -25,7 +25,10 @@ FORMAT = ("output", "per_channel", "multiplier", "shift")
 ROUNDING = ("double_round", "zero_point", "clamp_min", "clamp_max")
 CONFIGS = {
     "cols4": TINY,
-    **{f"cols16-bus{bus}": ArrayConfig(rows=4, cols=16, bus_bytes=bus, acc_bytes=16 * 1024, channels=128, spm_bytes=1024) for bus in (4, 8, 16)},
+    **{
+        f"cols16-bus{bus}": ArrayConfig(rows=4, cols=16, bus_bytes=bus, acc_bytes=16 * 1024, channels=128, spm_bytes=1024)
+        for bus in (4, 8, 16)
+    },
 }
 
 
