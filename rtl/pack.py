@@ -68,7 +68,7 @@ class BytePacker(wiring.Component):
         return m
 
     def _rotate(self, m):
-        """First stage: follows the segment, rotates the slice, and says in which lanes it begins and ends, and how many beats it completes."""
+        """First stage: follows the segment, rotates the slice, and says where it begins and ends, and how many beats it completes."""
         size = self.bus_bytes
         fresh = Signal(init=1)
         next_lane, bytes_left = Signal.like(self.spans.payload.lane), Signal(self.byte_bits)

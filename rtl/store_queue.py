@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 class WordQueue(wiring.Component):
     """A queue of words that come out piece by piece, each beside the piece behind it.
 
-    Piece number ``piece`` of the oldest word is at ``even`` or ``odd``, whichever that number is, and the one behind it at the other; behind
-    the last one is the first piece of the next word. A word that ``joins`` the one before has but this piece, and leaves with
-    the other word's last. So first pieces have a queue of their own, which can be ahead by a word.
+    Piece number ``piece`` of the oldest word is at ``even`` or ``odd``, whichever that number is, and the one behind it at the other;
+    behind the last one is the first piece of the next word. A word that ``joins`` the one before has but this piece, and leaves
+    with the other word's last. So first pieces have a queue of their own, which can be ahead by a word.
 
     ``ready``: the piece is there, and with ``both`` also the one behind it. ``takes``: the piece leaves, with ``ends`` all that its word
     has left, and with ``both`` a word that joins it. ``gone``: how many words leave in this cycle.
