@@ -154,6 +154,12 @@ def _flat(access: Access, run: int, loops: tuple[Loop, ...]) -> Access:
     return replace(access, picture=row, x=access.x + access.y * picture.row_bytes, y=0, run=run, loops=linear)
 
 
+def moved_ends(access: Access, start: int, end: int) -> Access:
+    """``access``, inside its picture, with runs that begin ``start`` bytes earlier and end ``end`` bytes earlier, in whichever row."""
+    flat = _flat(access, access.run + start - end, access.loops)
+    return replace(flat, x=flat.x - start, local=flat.local - start)
+
+
 def _culprit(access: Access) -> int | None:
     """What to split for the access to fit into one LOAD: -1 the run, else the index of a loop; None if it fits."""
     if not _fits("run", access.run):

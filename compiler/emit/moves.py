@@ -162,6 +162,17 @@ def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
                 yield _changed(blocking, **{name: cuts(total, total, (first * grain, *_halves(total - first * grain, grain)))})
 
 
+def reversed_sizes(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations whose panels have their sizes in reverse: what is left over when cut into whole tiles comes first, not last.
+
+    The first panel can start sooner, and the last one is wide enough to leave the ends of rows to the first, see :mod:`.seams`.
+    """
+    for name in ("rows", "columns"):
+        ranges: tuple[Range, ...] = getattr(blocking, name)
+        if len(ranges) > 1:
+            yield _changed(blocking, **{name: tuple((ranges[-1][1] - end, ranges[-1][1] - first) for first, end in reversed(ranges))})
+
+
 def _changed(blocking: Blocking, **fields: Any) -> Blocking:
     """``blocking`` with other values in fields that are named at run time."""
     return replace(blocking, **fields)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import product
 
 from hwacc.compiler.emit import cost, panels
-from hwacc.compiler.emit.access import WHOLE, Access, load_fields
+from hwacc.compiler.emit.access import WHOLE, Access, load_fields, moved_ends
 from hwacc.compiler.emit.panels import Range
 from hwacc.compiler.emit.residency import Held, Residency
+from hwacc.compiler.emit.seams import Seams
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 from hwacc.isa import Target
@@ -44,12 +46,16 @@ class Source:
         """Bytes of a line that holds all of the operand's; with ``has_rows``, of a row in memory."""
         return self.k if self.k_contiguous else self.size
 
-    def _loads(self, lanes: Range, part: Range, row: Range) -> Loads:
+    def block(self, lanes: Range, part: Range) -> tuple[Range, Range]:
+        """Rows in memory, and the bytes of each, that hold some rows or columns ``lanes`` and a ``part`` of k."""
+        return (lanes, part) if self.k_contiguous else (part, lanes)
+
+    def _loads(self, lanes: Range, part: Range, row: Range, seam: Range) -> Loads:
         """The LOADs of some rows or columns ``lanes`` and a ``part`` of k, to lines that hold the bytes ``row`` of a row in memory each.
 
-        What other LOADs bring of these bytes is not read again.
+        What other LOADs bring of these bytes is not read again; ``seam`` is what :class:`Seams` says of this block.
         """
-        run = part if self.k_contiguous else lanes
+        rows, run = self.block(lanes, part)
         bus = self.config.bus_bytes
 
         def shared(bound: int) -> bool:
@@ -59,7 +65,24 @@ class Source:
         at_start = run[0] > row[0] and shared(run[0]) and run[1] - run[0] >= bus
         cuts = (at_start, run[1] < row[1] and shared(run[1])) if self.has_rows else WHOLE
         accesses = self._accesses(lanes, part, row[1] - row[0], cuts)
+        if seam[0] < seam[1]:
+            accesses = list(self._seamed(accesses[0], rows, seam))
         return loads_of(accesses, self.config)
+
+    def _seamed(self, access: Access, rows: Range, seam: Range) -> Iterator[Access]:
+        """The block of ``access``, whose rows in memory are ``rows``: those of the ``seam``, and the others."""
+        (loop,), (at_start, at_end), beat = access.loops, access.cuts, self.config.bus_bytes - 1
+        for first, end in ((rows[0], seam[0]), seam, (seam[1], rows[1])):
+            local, some = (first - rows[0]) * loop.local, (replace(loop, count=end - first),)
+            if first == end:
+                continue
+            part = replace(access, y=first, local=local, loops=some)
+            if (first, end) != seam:
+                yield part
+            elif access.x == 0:
+                yield moved_ends(replace(part, cuts=(True, at_end)), beat, 0)
+            else:
+                yield moved_ends(replace(part, cuts=(at_start, True)), 0, beat)
 
 
 class Operand:
@@ -76,6 +99,7 @@ class Operand:
         whole = {(i, s): self._offset(lines[i][0], steps[s][0], source.row_bytes) for i, s in units}
         self.residency = Residency(sizes, source.config.operand_bytes, places=whole)
         self.stays = self.residency.stays
+        self._seams = Seams(source.row_bytes, source.config.bus_bytes) if self.stays and source.has_rows else None
 
     def unit(self, line: int, step: int) -> Held:
         """Where a unit is, or is to go."""
@@ -83,7 +107,8 @@ class Operand:
 
     def loads(self, held: Held, line: int, step: int, some: Range, part: Range) -> tuple[Loads, int]:
         """The LOADs of ``some`` rows or columns and a ``part`` of the steps of a unit, and the local address to add to theirs."""
-        return self.source.loads(some, part, self._row(line, step)), self._place(held, line, step, some[0], part[0])
+        seam = self._seams.of(*self.source.block(some, part)) if self._seams else (0, 0)
+        return self.source.loads(some, part, self._row(line, step), seam), self._place(held, line, step, some[0], part[0])
 
     def fields(self, held: Held, line: int, step: int, some: Range, part: Range) -> dict[str, int]:
         """Fields of a COMPUTE that takes ``some`` rows or columns and a ``part`` of the steps of a unit."""

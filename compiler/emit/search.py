@@ -19,6 +19,7 @@ from hwacc.compiler.emit.moves import (
     last_steps,
     more_split,
     ramped,
+    reversed_sizes,
     sizes,
     sliced,
     streamed,
@@ -47,6 +48,7 @@ MOVES: tuple[Move, ...] = (
     cornered,
     sizes,
     ramped,
+    reversed_sizes,
     streamed,
 )
 """Tried in turn, from a blocking on that is to be changed as long as that helps."""
