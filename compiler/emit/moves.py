@@ -53,7 +53,7 @@ def streamed(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     grain, total = step_grain(config), blocking.steps[-1][1]
     panels = blocking.panel_count
     for size, (west, north) in product((1, 2, 4, 8), PARTS_AT_ONCE):
-        parts = (grain * size,) * (total // (grain * size))
+        parts = _equal_parts(total, grain * size, grain)
         if 0 < panels * len(parts) <= MOST_STREAMED:
             steps = ((0, total),)
             yield replace(blocking, steps=steps, first_steps=parts, first_panels=panels, west_parts=west, north_parts=north)
@@ -97,7 +97,13 @@ def last_steps(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 def _equal(total: int, grain: int) -> Iterator[tuple[int, ...]]:
     """``total`` in equal parts, in whole ``grain``; the last one is left out."""
     parts = [-(-total // (grain * count)) * grain for count in (2, 3, 4, 8)] + [2 * grain, grain]
-    yield from ((part,) * (total // part) for part in dict.fromkeys(parts) if part < total)
+    yield from (_equal_parts(total, part, grain) for part in dict.fromkeys(parts) if part < total)
+
+
+def _equal_parts(total: int, part: int, grain: int) -> tuple[int, ...]:
+    """Equal parts of ``total``, as many as leave no rest, or one of a ``grain`` at least: the array takes no less time for a shorter one."""
+    count, rest = divmod(total, part)
+    return (part,) * (count - (count > 1 and 0 < rest < grain))
 
 
 def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
