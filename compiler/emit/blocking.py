@@ -48,6 +48,9 @@ class Blocking:
     last_rows, last_columns
         Rows into which the very last COMPUTE is split likewise, and columns, in whole tiles, into which the last panel is: each part is
         stored while the next one is computed.
+    stored_together
+        How many of these parts a STORE brings to memory, but for the very last one: fewer descriptors, for later writes. Counts if
+        the last COMPUTE, or panel, is split in one way only.
     """
 
     rows: tuple[Range, ...]
@@ -64,6 +67,7 @@ class Blocking:
     first_panels: int = 1
     west_parts: int = 1
     north_parts: int = 1
+    stored_together: int = 1
     corner: bool = False
 
     @property

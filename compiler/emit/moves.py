@@ -19,6 +19,8 @@ WHOLE = 1 << 16
 """More parts than any panel has."""
 PARTS_AT_ONCE = ((1, 1), (4, 1), (WHOLE, 1), (1, 4), (1, WHOLE))
 """Parts of the west and of the north operand that are loaded at once."""
+TOGETHER = (1, 2, 3, 4)
+"""Parts of a panel that a STORE brings."""
 MOST_STREAMED = 512
 """Parts of a product whose panels are all split: each is an operation to build."""
 
@@ -166,6 +168,23 @@ def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         for first in dict.fromkeys(-(-tiles * share // 8) for share in (4, 5, 6, 7)):
             if first < tiles:
                 yield _changed(blocking, **{name: cuts(total, total, (first * grain, *_halves(total - first * grain, grain)))})
+
+
+def merged(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
+    """Variations with all panels but the first few as parts of a single one, or with other numbers of such parts stored together.
+
+    Where k is small, descriptors take a good part of the bus.
+    """
+    for name in ("rows", "columns"):
+        ranges: tuple[Range, ...] = getattr(blocking, name)
+        if len(ranges) == blocking.panel_count and not blocking.last_steps:
+            for kept, together in product((0, 1, 2), TOGETHER):
+                sizes = tuple(end - first for first, end in ranges[kept:-1])
+                if sizes and (kept or not blocking.first_steps):
+                    panels = {name: (*ranges[:kept], (ranges[kept][0], ranges[-1][1])), f"last_{name}": sizes}
+                    yield _changed(blocking, **panels, stored_together=together, first_panels=min(kept, blocking.first_panels) or 1)
+    if blocking.last_rows or blocking.last_columns:
+        yield from (replace(blocking, stored_together=together) for together in TOGETHER)
 
 
 def reversed_sizes(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:

@@ -95,9 +95,11 @@ class _Run:
             for some in whole if index else first:
                 self._compute(result, row, column, step, part, some)
         reader = None
-        for finished in product(some_rows, some_columns):
-            computed = self._compute(result, row, column, *last, finished)
-            reader = self._store(result, row, column, finished, computed)
+        for finished in _together(list(product(some_rows, some_columns)), blocking.stored_together):
+            computed = [self._compute(result, row, column, *last, some) for some in finished]
+            (first_row, _), (first_column, _) = finished[0]
+            (_, end_row), (_, end_column) = finished[-1]
+            reader = self._store(result, row, column, ((first_row, end_row), (first_column, end_column)), computed[-1])
         result.reader = reader
 
     def _pieces(self, parts: Sequence[int]) -> list[tuple[int, Range]]:
@@ -236,6 +238,13 @@ class _Run:
 
 
 _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "bias", Target.PARAMETERS: "parameters"}
+
+
+def _together(parts: Sequence[Part], count: int) -> list[Sequence[Part]]:
+    """``parts`` of a panel, ``count`` a group, the last one alone; each by itself if they follow one another along both dimensions."""
+    if min(len(set(ranges)) for ranges in zip(*parts)) > 1:
+        count = 1
+    return [parts[first : min(first + count, len(parts) - 1)] for first in range(0, len(parts) - 1, count)] + [parts[-1:]]
 
 
 def _moved(fields: dict[str, int], place: int, target: Target) -> dict[str, int]:

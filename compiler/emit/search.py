@@ -17,6 +17,7 @@ from hwacc.compiler.emit.moves import (
     larger_loads,
     last_split,
     last_steps,
+    merged,
     more_split,
     ramped,
     reversed_sizes,
@@ -49,6 +50,7 @@ MOVES: tuple[Move, ...] = (
     sizes,
     ramped,
     reversed_sizes,
+    merged,
     streamed,
 )
 """Tried in turn, from a blocking on that is to be changed as long as that helps."""
