@@ -175,12 +175,13 @@ def merged(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 
     Where k is small, descriptors take a good part of the bus.
     """
-    for name in ("rows", "columns"):
+    for name, grain in (("rows", 1), ("columns", config.cols)):
         ranges: tuple[Range, ...] = getattr(blocking, name)
         if len(ranges) == blocking.panel_count and not blocking.last_steps:
             for kept, together in product((0, 1, 2), TOGETHER):
                 sizes = tuple(end - first for first, end in ranges[kept:-1])
-                if sizes and (kept or not blocking.first_steps):
+                whole = all(size % grain == 0 for size in sizes)
+                if sizes and whole and (kept or not blocking.first_steps):
                     panels = {name: (*ranges[:kept], (ranges[kept][0], ranges[-1][1])), f"last_{name}": sizes}
                     yield _changed(blocking, **panels, stored_together=together, first_panels=min(kept, blocking.first_panels) or 1)
     if blocking.last_rows or blocking.last_columns:

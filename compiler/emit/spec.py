@@ -27,6 +27,8 @@ class ContractionSpec:
         ``mk``: the picture as it is, for a GEMM [M][K]; ``km``: a transposed operand, [K][M], for GEMMs only.
     gathers
         The input lies [M][K] in memory, but is to lie [K][M] on chip: each byte is read on its own.
+    exchanged
+        The weights are the buffer before the input.
     weights_layout
         ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
     per_channel
@@ -50,6 +52,7 @@ class ContractionSpec:
     out_channels: int
     input_layout: str = "mk"
     gathers: bool = False
+    exchanged: bool = False
     weights_layout: str = "nk"
     has_bias: bool = False
     output: str = "int32"
@@ -176,4 +179,6 @@ class ContractionSpec:
             "parameters": self.padded_channels(config) * PARAMETER_BYTES if self.has_parameters else 0,
             "output": self.m * self.n * self.element_bytes,
         }
+        if self.exchanged:
+            sizes = {name: sizes[name] for name in ("weights", "input", *list(sizes)[2:])}
         return tuple(Slot(name, size) for name, size in sizes.items() if size)
