@@ -91,6 +91,24 @@ def test_parts_of_a_row_that_stays_read_no_beat_of_it_twice(seed: int) -> None:
     assert count <= rows + (m if short else 0)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_panels_of_rows_that_share_beats_read_each_beat_once(seed: int) -> None:
+    rng = random.Random(seed)
+    n, k = rng.randint(60, 75) | 1, rng.randint(10, 13)
+    spec = ContractionSpec.gemm(5, n, k)
+    columns = parts_of((0, n), rng, 8)
+    columns = [*columns[:-2], (columns[-2][0], n)] if n - columns[-1][0] < 15 else columns
+    operand = Operand(Source(spec, Target.NORTH, SMALL), columns, ((0, k),))
+    memory, buffer, seen = memory_bytes(spec, Target.NORTH), np.zeros(SMALL.operand_bytes + 8, np.uint8), set[int]()
+    reads = 0
+    for line, some in enumerate(columns):
+        loads, place = operand.loads(operand.unit(line, 0), line, 0, some, (0, k))
+        reads += sum(load(fields, place, memory, buffer, SMALL.bus_bytes, seen) for fields, _ in loads)
+    assert len(seen) == -(-n * k // SMALL.bus_bytes)
+    assert reads <= len(seen) + 2 * len(columns)  # in the first row and the last one, where no row is above or below
+    assert np.array_equal(buffer[: n * k], memory)
+
+
 def test_a_unit_that_makes_room_has_its_lines_to_itself() -> None:
     spec = ContractionSpec.gemm(4, 300, 64)
     operand = Operand(Source(spec, Target.NORTH, SMALL), cuts(300, 8), ((0, 64),))
