@@ -11,7 +11,7 @@ import pytest
 from hwacc import isa
 from hwacc.compiler.emit import cost
 from hwacc.compiler.emit.gemm import gemm_spec
-from hwacc.compiler.emit.layouts import laid_out
+from hwacc.compiler.emit.layouts import exchanged, laid_out
 from hwacc.compiler.emit.planner import plan
 from hwacc.compiler.emit.spec import INPUT_LAYOUTS, OUTPUTS, WEIGHTS_LAYOUTS, ContractionSpec
 from hwacc.config import ArrayConfig
@@ -50,6 +50,33 @@ def test_what_is_the_same_either_way_round_lies_across(weights: str, shape: tupl
     found = laid_out(gemm_spec(m, k, n, "int8", weights_layout=weights), CONFIG, BOTH)
     assert not found.gathers
     assert lies_across(found) is ((1 in (m, k)) and (weights == "kn" or 1 in (k, n)))
+
+
+@pytest.mark.parametrize("layouts", list(product(INPUT_LAYOUTS, WEIGHTS_LAYOUTS)), ids=" by ".join)
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_a_column_is_planned_as_a_row_with_the_operands_exchanged(out: str, layouts: tuple[str, str]) -> None:
+    spec = gemm_spec(83, 21, 1, out, input_layout=layouts[0], weights_layout=layouts[1])
+    made = plan(spec, CONFIG)
+    assert {d["m"] for d, _ in made.operations if d.op is isa.COMPUTE} == {1}
+    assert made.spec == spec, "what the buffers hold is as it was"
+    operands = random_operands(spec, np.random.default_rng(83))
+    got, _ = run(made, operands, FunctionalModel(CONFIG))
+    np.testing.assert_array_equal(got, expected(spec, operands))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        gemm_spec(83, 21, 2, "int8"),
+        gemm_spec(1, 21, 1, "int8"),
+        ContractionSpec.gemm(83, 1, 21, has_bias=True),
+        ContractionSpec(width=83, channels=21, out_channels=1, output="int8", per_channel=True),
+        ContractionSpec(width=83, height=3, channels=21, kernel_h=3, out_channels=1),
+    ],
+    ids=["two columns", "a row", "bias", "parameters", "convolution"],
+)
+def test_what_is_not_a_mere_column_keeps_its_operands(spec: ContractionSpec) -> None:
+    assert exchanged(spec) is None
 
 
 def test_a_small_input_is_gathered_where_many_tiles_gain_by_it() -> None:

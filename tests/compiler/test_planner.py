@@ -136,9 +136,9 @@ def test_random_gemms(seed: int, dataflow: Dataflow | None) -> None:
 
 ENDS: list[dict[str, Any]] = [
     {},
-    {"first_steps": (16, 32), "last_rows": (4, 1)},
-    {"first_steps": (16, 16, 16), "first_panels": 3, "west_parts": 2, "last_rows": (3,), "last_columns": (4,)},
-    {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True},
+    {"first_steps": (16, 32), "last_rows": (4, 1), "stored_together": 2},
+    {"first_steps": (16, 16, 16), "first_panels": 3, "west_parts": 2, "last_rows": (3,), "last_columns": (4,), "stored_together": 3},
+    {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True, "stored_together": 2},
     {"first_steps": (8,) * 8, "first_panels": 99, "north_parts": 3},
 ]
 """What a search may change at the beginning and at the end of a blocking."""
@@ -191,6 +191,20 @@ def test_every_way_of_cutting_gives_the_same_result(
     blocking = Blocking(*ranges, rows_inner, dataflow, **ends)
     schedule = PanelScheduler(spec, config).build(blocking)
     check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("name", ["last_rows", "last_columns"])
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_parts_of_a_panel_are_stored_together_and_the_last_one_alone(name: str, together: int) -> None:
+    config = replace(TINY, spm_bytes=8192, acc_bytes=16384)
+    spec = ContractionSpec.gemm(50, 50, 20, output="int8")
+    blocking = Blocking(((0, 50),), ((0, 50),), ((0, 20),), True, stored_together=together, **{name: (4, 8, 4, 16, 8)})  # type: ignore[arg-type]
+    schedule = PanelScheduler(spec, config).build(blocking)
+    made = Plan(spec, config, tuple(schedule.finished()), schedule.cycles)
+    check(made, np.random.default_rng(together))
+    size = "count1" if name == "last_rows" else "n"
+    stored = [d[size] for d, _ in made.operations if d.op is isa.STORE]
+    assert stored == {1: [4, 8, 4, 16, 8, 10], 2: [12, 20, 8, 10], 3: [16, 24, 10]}[together]
 
 
 WIDE_PICTURE: dict[str, Any] = {"height": 2, "width": 1500, "channels": 800, "kernel_h": 2, "kernel_w": 3}
