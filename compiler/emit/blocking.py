@@ -38,9 +38,9 @@ class Blocking:
     first_steps, first_panels
         Lengths into which the first COMPUTE of each of the first panels is split along k: each part starts as soon as its share is
         loaded. They count as far as they fit; what is left is one more part.
-    first_rows, first_columns
+    first_rows, first_columns, first_parts
         Rows and columns into which the very first of these parts is split, if it is not the only one: each piece starts as soon as its
-        operands are loaded.
+        operands are loaded. So are as many parts of the first panel, but never its last one.
     west_parts, north_parts
         How many of these parts a LOAD of the operand brings, where a panel lacks both: fewer and longer runs, for a later start.
     last_steps
@@ -65,6 +65,7 @@ class Blocking:
     last_rows: tuple[int, ...] = ()
     last_columns: tuple[int, ...] = ()
     first_panels: int = 1
+    first_parts: int = 1
     west_parts: int = 1
     north_parts: int = 1
     stored_together: int = 1

@@ -21,6 +21,8 @@ PARTS_AT_ONCE = ((1, 1), (4, 1), (WHOLE, 1), (1, 4), (1, WHOLE))
 """Parts of the west and of the north operand that are loaded at once."""
 TOGETHER = (1, 2, 3, 4)
 """Parts of a panel that a STORE brings."""
+LONG_SLICE = 512
+"""Rows or columns of a slice of k that is worth being cut."""
 MOST_STREAMED = 512
 """Parts of a product whose panels are all split: each is an operation to build."""
 
@@ -74,8 +76,19 @@ def sliced(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     for size, last, (west, north) in product((1, 2, 4), (2, 3, 4, 6, 8), PARTS_AT_ONCE):
         count = (total - 1 - grain * last) // (grain * size)
         if 0 < count <= MOST_STREAMED:
-            first = (grain * size,) * count
-            yield replace(_changed(whole, **pieces), first_steps=first, west_parts=west, north_parts=north)
+            found = replace(_changed(whole, **pieces), first_steps=(grain * size,) * count, west_parts=west, north_parts=north)
+            yield found
+            if size == 1 and max(m, n) >= LONG_SLICE and max(west, north) < WHOLE:
+                yield from (_in_pieces(found, config, equal) for equal in (2, 3, 4))
+
+
+def _in_pieces(blocking: Blocking, config: ArrayConfig, count: int) -> Blocking:
+    """``blocking``, of a single panel, with each slice in so many pieces, so that COMPUTE waits for a piece and not for a slice."""
+    m, n = blocking.rows[-1][1], blocking.columns[-1][1]
+    name, total, grain = ("columns", n, config.cols) if n > m else ("rows", m, config.rows)
+    size = -(-total // (grain * count)) * grain
+    pieces = {f"first_{name}": (size,) * (count - 1), f"last_{name}": (4 * grain,) * (total // (4 * grain))}
+    return _changed(blocking, **pieces, first_parts=WHOLE)
 
 
 def _numbers(blocking: Blocking, wanted: Iterable[int]) -> list[int]:

@@ -92,7 +92,7 @@ class _Run:
         whole = [(rows, columns)]
         first = whole if number else list(product(split_range(rows, blocking.first_rows), split_range(columns, blocking.first_columns)))
         for index, (step, part) in enumerate(pieces):
-            for some in whole if index else first:
+            for some in first if index < blocking.first_parts else whole:
                 self._compute(result, row, column, step, part, some)
         reader = None
         for finished in _together(list(product(some_rows, some_columns)), blocking.stored_together):
