@@ -21,6 +21,8 @@ PARTS_AT_ONCE = ((1, 1), (4, 1), (WHOLE, 1), (1, 4), (1, WHOLE))
 """Parts of the west and of the north operand that are loaded at once."""
 TOGETHER = (1, 2, 3, 4)
 """Parts of a panel that a STORE brings."""
+SMALL_PANEL = 1 << 13
+"""Bytes of an operand of a panel for which the descriptors take a good part of the cycles."""
 LONG_SLICE = 512
 """Rows or columns of a slice of k that is worth being cut."""
 MOST_STREAMED = 512
@@ -78,7 +80,7 @@ def sliced(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
         if 0 < count <= MOST_STREAMED:
             found = replace(_changed(whole, **pieces), first_steps=(grain * size,) * count, west_parts=west, north_parts=north)
             yield found
-            if size == 1 and max(m, n) >= LONG_SLICE and max(west, north) < WHOLE:
+            if size == 1 and max(m, n) >= LONG_SLICE and 1 < west < WHOLE:
                 yield from (_in_pieces(found, config, equal) for equal in (2, 3, 4))
 
 
@@ -116,9 +118,9 @@ def _equal(total: int, grain: int) -> Iterator[tuple[int, ...]]:
 
 
 def _equal_parts(total: int, part: int, grain: int) -> tuple[int, ...]:
-    """Equal parts of ``total``, as many as leave no rest, or one of a ``grain`` at least: the array takes no less time for a shorter one."""
+    """Equal parts of ``total`` but the last one, which is no shorter than about a ``grain``: the array takes no less time for it."""
     count, rest = divmod(total, part)
-    return (part,) * (count - (count > 1 and 0 < rest < grain))
+    return (part,) * (count - (count > 1 and 0 < rest <= grain * 7 // 8))
 
 
 def last_split(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
@@ -186,12 +188,13 @@ def tapered(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
 def merged(blocking: Blocking, config: ArrayConfig) -> Iterator[Blocking]:
     """Variations with all panels but the first few as parts of a single one, or with other numbers of such parts stored together.
 
-    Where k is small, descriptors take a good part of the bus.
+    For small panels only, of which the descriptors take a good part of the bus.
     """
     for name, grain in (("rows", 1), ("columns", config.cols)):
         ranges: tuple[Range, ...] = getattr(blocking, name)
         if len(ranges) == blocking.panel_count and not blocking.last_steps:
-            for kept, together in product((0, 1, 2), TOGETHER):
+            small = max(end - first for first, end in ranges) * blocking.steps[-1][1] <= SMALL_PANEL
+            for kept, together in product((0, 1, 2), TOGETHER[1:]) if small else ():
                 sizes = tuple(end - first for first, end in ranges[kept:-1])
                 whole = all(size % grain == 0 for size in sizes)
                 if sizes and whole and (kept or not blocking.first_steps):
