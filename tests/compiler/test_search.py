@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwacc.compiler.emit import cost
 from hwacc.compiler.emit import planner
 from hwacc.compiler.emit.gemm import gemm_spec
 from hwacc.compiler.emit.planner import Plan, plan, plan_all
@@ -39,11 +40,12 @@ def test_a_search_ends_when_it_has_cost_its_effort(effort: int) -> None:
 def test_to_go_on_never_makes_it_worse() -> None:
     for spec in random_specs(8, seed=2):
         search = Search(spec, CONFIG, CONFIG.available_dataflows)
-        cycles = [search.cycles]
-        for effort in (200, 1000, 4000):
+        prices = []
+        for effort in (0, 200, 1000, 4000):
             search.go_on(effort)
-            cycles.append(search.cycles)
-        assert cycles == sorted(cycles, reverse=True)
+            found = search.schedule(spec)
+            prices.append(found.cycles + cost.DESCRIPTOR_PRICE * found.descriptors)
+        assert prices == sorted(prices, reverse=True)
         assert search.schedule(spec).cycles == search.cycles
 
 
