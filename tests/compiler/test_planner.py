@@ -140,6 +140,7 @@ ENDS: list[dict[str, Any]] = [
     {"first_steps": (16, 16, 16), "first_panels": 3, "west_parts": 2, "last_rows": (3,), "last_columns": (4,), "stored_together": 3},
     {"last_steps": (5, 16), "last_columns": (4, 4), "corner": True, "stored_together": 2},
     {"first_steps": (8,) * 8, "first_panels": 99, "north_parts": 3},
+    {"first_steps": (16,) * 3, "first_rows": (4, 4), "first_columns": (4,), "first_parts": 99},
 ]
 """What a search may change at the beginning and at the end of a blocking."""
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwacc.compiler.emit import cost
-from hwacc.compiler.emit import planner
+from hwacc.compiler.emit import cost, planner
 from hwacc.compiler.emit.gemm import gemm_spec
 from hwacc.compiler.emit.planner import Plan, plan, plan_all
 from hwacc.compiler.emit.search import Search
