@@ -65,15 +65,19 @@ def buffers(spec: ContractionSpec, operands: Operands, config: ArrayConfig) -> d
     return {name: np.ascontiguousarray(array).tobytes() for name, array in contents.items()}
 
 
-def run(plan: Plan, operands: Operands, model: FunctionalModel, *, reverse: bool = False) -> tuple[NDArray[Any], Outcome]:
-    """The output [M, N] that the model computes. Fails if anything but the output changes, or if what lies around the inputs matters."""
+def run(plan: Plan, operands: Operands, model: FunctionalModel, *, reverse: bool = False, shift: int = 0) -> tuple[NDArray[Any], Outcome]:
+    """The output [M, N] that the model computes, with every buffer ``shift`` bytes behind a multiple of 64.
+
+    Fails if anything but the output changes, or if what lies around the inputs matters.
+    """
     stream, spec = plan.stream(), plan.spec
     contents = buffers(spec, operands, plan.config)
     assert [(slot.name, slot.size) for slot in stream.slots] == [(name, len(data)) for name, data in contents.items()]
     bases, end = {}, GUARD
     for name in sorted(contents, reverse=reverse):
-        bases[name] = end
+        bases[name] = end + shift
         end += -(-len(contents[name]) // 64) * 64 + GUARD
+    end += shift
     memory = np.full(end, CANARY, np.uint8)
     for name, data in contents.items():
         memory[bases[name] : bases[name] + len(data)] = np.frombuffer(data, np.uint8)

@@ -194,6 +194,22 @@ def test_every_way_of_cutting_gives_the_same_result(
     check(Plan(spec, config, tuple(schedule.finished()), schedule.cycles), np.random.default_rng(3))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_that_share_beats_come_whole_wherever_the_buffers_lie(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    config = ArrayConfig(rows=4, cols=4, bus_bytes=16, spm_bytes=16384, acc_bytes=8192, channels=64)
+    m, n, k = int(rng.integers(9, 40)), int(rng.integers(70, 120)) | 1, int(rng.integers(9, 40))
+    spec = ContractionSpec.gemm(m, n, k, output="int8")
+    blocking = Blocking(cuts(m, 20), ((0, 36), (36, n)), cuts(k, k), bool(seed % 2), first_steps=(8,) * (seed % 4), first_panels=9)
+    schedule = PanelScheduler(spec, config).build(blocking)
+    made = Plan(spec, config, tuple(schedule.finished()), schedule.cycles)
+    verify(made.stream(), config)
+    assert any(d["run"] == 36 + 15 for d, _ in made.operations if d.op is isa.LOAD), "rows begin with the end of the row above"
+    operands = random_operands(spec, rng)
+    got, _ = run(made, operands, scrambled_model(config, rng), shift=int(rng.integers(64)))
+    np.testing.assert_array_equal(got, expected(spec, operands))
+
+
 @pytest.mark.parametrize("name", ["last_rows", "last_columns"])
 @pytest.mark.parametrize("together", [1, 2, 3])
 def test_parts_of_a_panel_are_stored_together_and_the_last_one_alone(name: str, together: int) -> None:
