@@ -15,7 +15,7 @@ BUS_ERRORS = {
     2: "the bus answered SLVERR",
     3: "the bus answered DECERR; there is no such register",
 }
-"""What ``hwacc_csr_read`` and ``hwacc_csr_write`` return, in words; 0 is success."""
+"""What ``sim_csr_read`` and ``sim_csr_write`` return, in words; 0 is success."""
 
 
 class Parameters(ctypes.Structure):
@@ -38,20 +38,20 @@ class Parameters(ctypes.Structure):
 
 _HANDLE = ctypes.c_void_p
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
-    "hwacc_create": (_HANDLE, (ctypes.POINTER(Parameters),)),
-    "hwacc_destroy": (None, (_HANDLE,)),
-    "hwacc_reset": (None, (_HANDLE, ctypes.c_uint32)),
-    "hwacc_csr_read": (ctypes.c_int, (_HANDLE, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32))),
-    "hwacc_csr_write": (ctypes.c_int, (_HANDLE, ctypes.c_uint32, ctypes.c_uint32)),
-    "hwacc_run": (ctypes.c_int, (_HANDLE, ctypes.c_uint64, ctypes.c_int)),
-    "hwacc_irq": (ctypes.c_int, (_HANDLE,)),
-    "hwacc_cycles": (ctypes.c_uint64, (_HANDLE,)),
-    "hwacc_doorbell_to_irq": (ctypes.c_int64, (_HANDLE,)),
-    "hwacc_traffic": (None, (_HANDLE, ctypes.c_uint64 * 3)),
-    "hwacc_clear_traffic": (None, (_HANDLE,)),
-    "hwacc_fault": (ctypes.c_char_p, (_HANDLE,)),
-    "hwacc_trace_open": (None, (_HANDLE, ctypes.c_char_p)),
-    "hwacc_trace_close": (None, (_HANDLE,)),
+    "sim_create": (_HANDLE, (ctypes.POINTER(Parameters),)),
+    "sim_destroy": (None, (_HANDLE,)),
+    "sim_reset": (None, (_HANDLE, ctypes.c_uint32)),
+    "sim_csr_read": (ctypes.c_int, (_HANDLE, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32))),
+    "sim_csr_write": (ctypes.c_int, (_HANDLE, ctypes.c_uint32, ctypes.c_uint32)),
+    "sim_run": (ctypes.c_int, (_HANDLE, ctypes.c_uint64, ctypes.c_int)),
+    "sim_irq": (ctypes.c_int, (_HANDLE,)),
+    "sim_cycles": (ctypes.c_uint64, (_HANDLE,)),
+    "sim_doorbell_to_irq": (ctypes.c_int64, (_HANDLE,)),
+    "sim_traffic": (None, (_HANDLE, ctypes.c_uint64 * 3)),
+    "sim_clear_traffic": (None, (_HANDLE,)),
+    "sim_fault": (ctypes.c_char_p, (_HANDLE,)),
+    "sim_trace_open": (None, (_HANDLE, ctypes.c_char_p)),
+    "sim_trace_close": (None, (_HANDLE,)),
 }
 
 

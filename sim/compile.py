@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+import hwacc
 from hwacc.config import ArrayConfig
 from hwacc.errors import DeviceError
 from hwacc.rtl.verilog import TOP
@@ -25,6 +26,8 @@ from hwacc.sim.step import SOURCES, Array
 PREFIX = "Vhwacc"
 """Name of the generated class; the harness knows it."""
 HARNESS = Path(__file__).parent / "harness"
+DRIVER = Path(hwacc.__path__[0]) / "driver"
+"""Has the C interface, ``hwacc.h``, and in ``native`` its implementation, which the library offers beside ``binding``'s."""
 LIBRARY = "simulator.so"
 EITHER_EDGE = "@(edge clk)"
 """What is in Verilog that counts each edge of its clock as a cycle (:mod:`hwacc.sim.edges`)."""
@@ -94,9 +97,10 @@ def compile_library(verilog: Path, config: ArrayConfig, trace: Trace, array: Arr
     if trace is not Trace.NONE:
         macros |= {"VM_TRACE": 1, f"VM_TRACE_{trace.name}": 1}
     units = design_units(generated, PREFIX, [HARNESS / "harness.cpp"], runtime)
+    units.append(Unit("device", [DRIVER / "native" / "device.cpp", HARNESS / "device.cpp"], RUNTIME_FLAGS))
     if array is Array.STEP:
         units.append(step_unit())
-    objects = compile_units(units, folder, macros, [HARNESS / "compression", generated])
+    objects = compile_units(units, folder, macros, [HARNESS / "compression", HARNESS, DRIVER, DRIVER / "native", generated])
     return link(objects, folder / LIBRARY, ["-shared"])
 
 

@@ -123,17 +123,17 @@ class Simulator:
 
     def reset(self) -> None:
         """Holds the reset for a few cycles. Memory keeps its content; cycles and traffic go on counting."""
-        self._library.hwacc_reset(self._live, RESET_CYCLES)
+        self._library.sim_reset(self._live, RESET_CYCLES)
 
     def csr_read(self, offset: int) -> int:
         """The register at byte ``offset``; takes some cycles. Raises :class:`DeviceError` if the bus answers with an error."""
         value = ctypes.c_uint32()
-        self._bus(self._library.hwacc_csr_read(self._live, offset, ctypes.byref(value)), "read", offset)
+        self._bus(self._library.sim_csr_read(self._live, offset, ctypes.byref(value)), "read", offset)
         return value.value
 
     def csr_write(self, offset: int, value: int) -> None:
         """Writes 32 bits at byte ``offset``; returns when the bus has answered. Raises :class:`DeviceError` as :meth:`csr_read`."""
-        self._bus(self._library.hwacc_csr_write(self._live, offset, value & 0xFFFFFFFF), "write", offset)
+        self._bus(self._library.sim_csr_write(self._live, offset, value & 0xFFFFFFFF), "write", offset)
 
     def run(self, max_cycles: int) -> Stop:
         """Steps until the interrupt is high or ``max_cycles`` have passed, and says which.
@@ -141,46 +141,46 @@ class Simulator:
         Returns at once, without a step, when the interrupt is already high. Raises :class:`DeviceError` when the device has
         broken a rule of AXI.
         """
-        stop = Stop(self._library.hwacc_run(self._live, max_cycles, 1))
+        stop = Stop(self._library.sim_run(self._live, max_cycles, 1))
         self._check_fault()
         return stop
 
     def step(self, cycles: int = 1) -> None:
         """Steps ``cycles`` cycles, interrupt or not. Raises :class:`DeviceError` as :meth:`run`."""
-        self._library.hwacc_run(self._live, cycles, 0)
+        self._library.sim_run(self._live, cycles, 0)
         self._check_fault()
 
     @property
     def irq(self) -> bool:
         """Whether the interrupt is high."""
-        return bool(self._library.hwacc_irq(self._live))
+        return bool(self._library.sim_irq(self._live))
 
     @property
     def cycles(self) -> int:
         """Cycles since creation."""
-        return int(self._library.hwacc_cycles(self._live))
+        return int(self._library.sim_cycles(self._live))
 
     @property
     def doorbell_to_irq(self) -> int | None:
         """Cycles from the last accepted doorbell write to the first rise of the interrupt after it; None until both happened."""
-        cycles = int(self._library.hwacc_doorbell_to_irq(self._live))
+        cycles = int(self._library.sim_doorbell_to_irq(self._live))
         return None if cycles < 0 else cycles
 
     @property
     def traffic(self) -> Traffic:
         """What crossed the memory bus since creation or :meth:`clear_traffic`."""
         counts = (ctypes.c_uint64 * 3)()
-        self._library.hwacc_traffic(self._live, counts)
+        self._library.sim_traffic(self._live, counts)
         return Traffic(*counts)
 
     def clear_traffic(self) -> None:
         """Sets :attr:`traffic` to zero."""
-        self._library.hwacc_clear_traffic(self._live)
+        self._library.sim_clear_traffic(self._live)
 
     def close(self) -> None:
         """Ends the waveform and frees the device; ``memory`` stays readable. Harmless when repeated."""
         if self._handle is not None:
-            self._library.hwacc_destroy(self._handle)
+            self._library.sim_destroy(self._handle)
             self._handle = None
 
     def __enter__(self) -> Simulator:
@@ -210,14 +210,14 @@ class Simulator:
             seed=stalls.seed,
             stalls=binding.thresholds(stalls.ar, stalls.aw, stalls.w, stalls.r, stalls.b),
         )
-        return ctypes.c_void_p(self._library.hwacc_create(raw))
+        return ctypes.c_void_p(self._library.sim_create(raw))
 
     def _open_trace(self, path: Path) -> None:
         try:
             path.touch()
         except OSError as error:
             raise DeviceError(f"{path}: {error.strerror}; give another waveform file") from None
-        self._library.hwacc_trace_open(self._live, str(path).encode())
+        self._library.sim_trace_open(self._live, str(path).encode())
 
     def _bus(self, code: int, verb: str, offset: int) -> None:
         self._check_fault()
@@ -225,6 +225,6 @@ class Simulator:
             raise DeviceError(f"register {verb} at {offset:#04x}: {binding.BUS_ERRORS[code]}")
 
     def _check_fault(self) -> None:
-        fault: bytes = self._library.hwacc_fault(self._live)
+        fault: bytes = self._library.sim_fault(self._live)
         if fault:
             raise DeviceError(f"the simulated device broke a bus rule: {fault.decode()}")

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "Vhwacc.h"
+#include "exports.hpp"
 #include "memory.hpp"
 #include "parameters.hpp"
 #include "registers.hpp"
@@ -175,18 +176,18 @@ World& world(void* handle) { return *static_cast<World*>(handle); }
 
 extern "C" {
 
-void* hwacc_create(const Parameters* parameters) { return new World(*parameters); }
-void hwacc_destroy(void* handle) { delete &world(handle); }
-void hwacc_reset(void* handle, uint32_t cycles) { world(handle).reset(cycles); }
-int hwacc_csr_read(void* handle, uint32_t offset, uint32_t* value) { return world(handle).read(offset, *value); }
-int hwacc_csr_write(void* handle, uint32_t offset, uint32_t value) { return world(handle).write(offset, value); }
-int hwacc_run(void* handle, uint64_t cycles, int until_interrupt) { return world(handle).run(cycles, until_interrupt != 0); }
-int hwacc_irq(void* handle) { return world(handle).irq(); }
-uint64_t hwacc_cycles(void* handle) { return world(handle).cycle(); }
-int64_t hwacc_doorbell_to_irq(void* handle) { return world(handle).doorbell_to_irq(); }
-void hwacc_traffic(void* handle, uint64_t* counts) { world(handle).traffic(counts); }
-void hwacc_clear_traffic(void* handle) { world(handle).clear_traffic(); }
-const char* hwacc_fault(void* handle) { return world(handle).fault.text(); }
-void hwacc_trace_open(void* handle, const char* path) { world(handle).open_waveform(path); }
-void hwacc_trace_close(void* handle) { world(handle).waveform.close(); }
+void* sim_create(const Parameters* parameters) { return new World(*parameters); }
+void sim_destroy(void* handle) { delete &world(handle); }
+void sim_reset(void* handle, uint32_t cycles) { world(handle).reset(cycles); }
+int sim_csr_read(void* handle, uint32_t offset, uint32_t* value) { return world(handle).read(offset, *value); }
+int sim_csr_write(void* handle, uint32_t offset, uint32_t value) { return world(handle).write(offset, value); }
+int sim_run(void* handle, uint64_t cycles, int until_interrupt) { return world(handle).run(cycles, until_interrupt != 0); }
+int sim_irq(void* handle) { return world(handle).irq(); }
+uint64_t sim_cycles(void* handle) { return world(handle).cycle(); }
+int64_t sim_doorbell_to_irq(void* handle) { return world(handle).doorbell_to_irq(); }
+void sim_traffic(void* handle, uint64_t* counts) { world(handle).traffic(counts); }
+void sim_clear_traffic(void* handle) { world(handle).clear_traffic(); }
+const char* sim_fault(void* handle) { return world(handle).fault.text(); }
+void sim_trace_open(void* handle, const char* path) { world(handle).open_waveform(path); }
+void sim_trace_close(void* handle) { world(handle).waveform.close(); }
 }
