@@ -77,4 +77,4 @@ def registers() -> Iterator[str]:
         yield f"constexpr uint32_t {name} = {register.offset:#04x};"
         for bits in register.fields:
             if bits.width < 32:
-                yield f"constexpr Bits {register.name}_{bits.name.upper()} = {{{bits.low}, {bits.width}}};"
+                yield f"constexpr Bits {register.name}_{bits.name} = {{{bits.low}, {bits.width}}};"

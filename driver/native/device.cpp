@@ -22,11 +22,11 @@ size_t identify(Transport& transport) {
     if (version != wire::ISA_VERSION)
         fail(HWACC_OTHER_CONFIGURATION, "the device speaks descriptor format %u, this driver %u; rebuild one of them", version,
              wire::ISA_VERSION);
-    const unsigned bits = get(bus, wire::BUS_ADDRESS_BITS);
+    const unsigned bits = get(bus, wire::BUS_address_bits);
     if (transport.base() + transport.size() > uint64_t(1) << bits)
         fail(HWACC_BAD_ARGUMENT, "the device has %u address bits, too few for %" PRIu64 " bytes of memory; give it less", bits,
              transport.size());
-    return std::max<size_t>(wire::SHORT_BYTES, get(bus, wire::BUS_BUS_BYTES));
+    return std::max<size_t>(wire::SHORT_BYTES, get(bus, wire::BUS_bus_bytes));
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ struct hwacc_device {
         const uint32_t array = transport->read(wire::ARRAY);
         fail(HWACC_OTHER_CONFIGURATION,
              "%s was compiled for configuration 0x%08x, the device is 0x%08x (%ux%u array); compile it for this device, or open the other",
-             name, wanted, configuration, get(array, wire::ARRAY_ROWS), get(array, wire::ARRAY_COLS));
+             name, wanted, configuration, get(array, wire::ARRAY_rows), get(array, wire::ARRAY_cols));
     }
 
     std::unique_ptr<Transport> transport;

@@ -20,7 +20,7 @@ class Queue {
   public:
     Queue(Transport& transport, Allocator& allocator, size_t entry)
         : transport_(transport), allocator_(allocator), ring_(transport, allocator, entry), accounted_(transport.read(wire::SUBMISSIONS)) {
-        transport_.write(wire::IRQ_ENABLE, 1u << wire::IRQ_ENABLE_COMPLETION.low);
+        transport_.write(wire::IRQ_ENABLE, 1u << wire::IRQ_ENABLE_completion.low);
     }
 
     // Bytes of an entry of the ring.
@@ -98,7 +98,7 @@ class Queue {
     }
 
     [[noreturn]] void give_up_lost(const Submission& submission, hwacc_completion& completion) {
-        const uint32_t status = get(transport_.read(wire::LAST_STATUS), wire::LAST_STATUS_STATUS);
+        const uint32_t status = get(transport_.read(wire::LAST_STATUS), wire::LAST_STATUS_status);
         completion.status = status;
         const char* reset = reset_in_words();
         fail(HWACC_FAULT, "submission %llu ended without a completion record: %s; the device %s", (unsigned long long)submission.ticket,
@@ -116,7 +116,7 @@ class Queue {
 
     // Drops everything outstanding; whether the device came back.
     bool reset() {
-        transport_.write(wire::CONTROL, 1u << wire::CONTROL_RESET.low);
+        transport_.write(wire::CONTROL, 1u << wire::CONTROL_reset.low);
         if (busy()) transport_.advance(RESET_CYCLES);
         broken_ = busy();
         if (!outstanding_.empty()) {
@@ -138,8 +138,8 @@ class Queue {
         ++accounted_;
     }
 
-    bool busy() { return get(transport_.read(wire::STATUS), wire::STATUS_BUSY); }
-    void acknowledge() { transport_.write(wire::IRQ_STATUS, 1u << wire::IRQ_STATUS_COMPLETION.low); }
+    bool busy() { return get(transport_.read(wire::STATUS), wire::STATUS_busy); }
+    void acknowledge() { transport_.write(wire::IRQ_STATUS, 1u << wire::IRQ_STATUS_completion.low); }
 
     // Cycles of the last submission, its record included: only the registers can tell.
     uint64_t last_cycles() { return transport_.read(wire::CYCLES_LO) | uint64_t(transport_.read(wire::CYCLES_HI)) << 32; }

@@ -55,9 +55,9 @@ class Ring {
 
   private:
     static constexpr uint32_t LOG2 = 10, ENTRIES = 1u << LOG2;
-    static constexpr uint32_t COUNTERS = 1u << wire::RING_TAIL_VALUE.width;  // head and tail count modulo this
+    static constexpr uint32_t COUNTERS = 1u << wire::RING_TAIL_value.width;  // head and tail count modulo this
 
-    uint32_t head() { return get(transport_.read(wire::RING_HEAD), wire::RING_HEAD_VALUE); }
+    uint32_t head() { return get(transport_.read(wire::RING_HEAD), wire::RING_HEAD_value); }
 
     Transport& transport_;
     size_t entry_;
