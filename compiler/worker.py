@@ -2,8 +2,9 @@
 
 REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` and
 ``fallback`` for a program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
-is asked for. Prints JSON lines: ``{"task": NAME}`` as it goes, at the end
-``{"done": true}``, with what else there is to say, or ``{"error": MESSAGE, "type": CLASS}``.
+is asked for, or a ``target`` for an object file and its header, where ``model`` is a program. Prints JSON
+lines: ``{"task": NAME}`` as it goes, at the end ``{"done": true}``, with what else there is to say, or
+``{"error": MESSAGE, "type": CLASS}``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.compilation import Compilation, stage_text
 from hwacc.compiler.opt import Wish, optimise_file
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
+from hwacc.program import load_program
 
 
 def main() -> int:
@@ -39,6 +42,9 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         made = optimise_file(model, request["name"], Wish(**request["optimise"]))
         output.write_text(made.text)
         return {"seconds": made.seconds, "errors": made.errors}
+    if "target" in request:
+        write_object_files(load_program(model), request["target"], output)
+        return {}
     config = ArrayConfig.from_dict(request["config"])
     if "stage" in request:
         output.write_text(stage_text(model, config, request["stage"]))

@@ -45,18 +45,25 @@ DAMAGE = (
 class Buffer:
     """A tensor of the program, row-major.
 
-    ``role`` is one of :data:`ROLES`; ``dtype`` a NumPy name such as ``int8``.
+    ``role`` is one of :data:`ROLES`; ``dtype`` a NumPy name such as ``int8``. ``quantisation``, where the model says it of an
+    input or output, is a scale and a zero point: an element q stands for the number scale · (q - zero point).
     """
 
     name: str
     role: str
     dtype: str
     shape: tuple[int, ...]
+    quantisation: tuple[float, int] | None = None
+
+    @property
+    def elements(self) -> int:
+        """Their number."""
+        return int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return self.elements * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ def _read(archive: zipfile.ZipFile) -> Program:
     manifest = json.loads(archive.read("manifest.json"))
     if manifest["format"] != FORMAT:
         raise ValueError(f"program format {manifest['format']}, this is {FORMAT}")
-    buffers = tuple(Buffer(b["name"], b["role"], b["dtype"], tuple(b["shape"])) for b in manifest["buffers"])
+    buffers = tuple(_read_buffer(entry) for entry in manifest["buffers"])
     constants = {}
     for index, buffer in enumerate(buffers):
         if buffer.role == "constant":
@@ -173,6 +180,12 @@ def _read(archive: zipfile.ZipFile) -> Program:
     program = Program(str(manifest["name"]), config, buffers, tuple(tasks), constants)
     _check(program)
     return program
+
+
+def _read_buffer(entry: dict[str, Any]) -> Buffer:
+    quantised = entry.get("quantisation")  # files of before have none
+    scale = None if quantised is None else (float(quantised[0]), int(quantised[1]))
+    return Buffer(entry["name"], entry["role"], entry["dtype"], tuple(entry["shape"]), scale)
 
 
 def _check(program: Program) -> None:

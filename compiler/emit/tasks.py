@@ -15,7 +15,7 @@ from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import machine_function, stream_of
 from hwacc.compiler.emit.planner import Plan, plan_all
 from hwacc.compiler.transforms.build import VIEWS, view_root
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import walk
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
@@ -57,11 +57,12 @@ class ProgramBuilder:
         if "hwacc" in self.backends:
             self.plan_array_tasks(module)
         block = functions["main"].regions[0].blocks[0]
-        for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
-            self._home[argument] = self.add_buffer(label, "input", argument.type)
         returned = list(block.operations)[-1].operands
+        scales = iter(quantisations(functions["main"], len(block.arguments) + len(returned)))
+        for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
+            self._home[argument] = self.add_buffer(label, "input", argument.type, next(scales))
         for value, label in zip(returned, end_names(functions["main"], OUTPUTS, len(returned))):
-            self._home[view_root(value)] = self.add_buffer(label, "output", value.type)
+            self._home[view_root(value)] = self.add_buffer(label, "output", value.type, next(scales))
         for op in block.operations:
             self.visit(op.operation, functions)
         return Program(name, self.config, tuple(self.buffers), tuple(self.tasks), self.constants)
@@ -92,12 +93,12 @@ class ProgramBuilder:
             reads = tuple(self._home[value] for value in op.operands)
             self.tasks.append(self.task(function, reads, tuple(self._home[value] for value in op.results)))
 
-    def add_buffer(self, name: str, role: str, shaped: ir.ShapedType) -> int:
+    def add_buffer(self, name: str, role: str, shaped: ir.ShapedType, quantisation: tuple[float, int] | None = None) -> int:
         """Adds a buffer for values of a tensor type; its index."""
         dtype = dtype_name(shaped.element_type)
         if dtype is None:
             raise ModelError(f"{name} has elements of {shaped.element_type}, which no buffer can hold")
-        self.buffers.append(Buffer(name, role, dtype, tuple(shaped.shape)))
+        self.buffers.append(Buffer(name, role, dtype, tuple(shaped.shape), quantisation))
         return len(self.buffers) - 1
 
     def add_constant(self, name: str, array: NDArray[Any]) -> int:
@@ -160,6 +161,13 @@ def end_names(main: ir.Operation, key: str, count: int) -> list[str]:
     if key in main.attributes and len(main.attributes[key]) == count:
         return [name.value for name in main.attributes[key]]
     return [f"{key.removeprefix('hwacc.')[:-1]}_{i}" for i in range(count)]
+
+
+def quantisations(main: ir.Operation, count: int) -> list[tuple[float, int] | None]:
+    """The quantisation of each of the model's inputs, then outputs, ``count`` in all; None where it says nothing."""
+    if QUANTISATION not in main.attributes or len(main.attributes[QUANTISATION]) != count:
+        return [None] * count
+    return [(pair[0].value, pair[1].value) if len(pair) else None for pair in main.attributes[QUANTISATION]]
 
 
 def attribute(function: ir.Operation, name: str) -> str:

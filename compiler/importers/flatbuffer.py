@@ -6,12 +6,12 @@ the importer runs this file as a program, within limits of time and memory,
 and reads one JSON line from it::
 
     python -m hwacc.compiler.importers.flatbuffer model.tflite out.mlir
-    {"quantise": {"tensor name": [scale, zero point]}}, or {"error": "..."}, or {"missing": "package"}
+    {"quantise": {"tensor name": [scale, zero point]}, "ends": {likewise}}, or {"error": "..."}, or {"missing": "package"}
 
 Two things are done to the model before its conversion: shapes become static
 (the batch dimension is what the file holds, 1 as a rule), and each QUANTIZE of
 a float tensor is noted with its exact scale, of which TOSA keeps but a rounded
-reciprocal.
+reciprocal. ``ends`` has the quantisation of the inputs and outputs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def convert(data: bytes, output: Path) -> dict[str, Any]:
         model = unpack(data)
         check(model)
         clean_texts(model)
-        scales = quantise_scales(model)
+        scales, ends = quantise_scales(model), end_scales(model)
         static = make_static(model)
     except (ModelFault, ImportError):
         raise
@@ -64,7 +64,7 @@ def convert(data: bytes, output: Path) -> dict[str, Any]:
         raise ModelFault(f"damaged TensorFlow Lite model ({type(error).__name__} while reading it)") from None
     output.with_suffix(".tflite").write_bytes(static)
     to_tosa(output.with_suffix(".tflite"), output)
-    return {"quantise": scales}
+    return {"quantise": scales, "ends": ends}
 
 
 def unpack(data: bytes) -> Any:
@@ -130,6 +130,16 @@ def quantise_scales(model: Any) -> dict[str, tuple[float, int]]:
         source, result = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
         if source.type == schema.TensorType.FLOAT32 and len(result.quantization.scale) == 1:
             scales[result.name.decode()] = (float(result.quantization.scale[0]), int(result.quantization.zeroPoint[0]))
+    return scales
+
+
+def end_scales(model: Any) -> dict[str, tuple[float, int]]:
+    """Scale and zero point of the inputs and outputs that have one of each, by tensor name."""
+    graph, scales = model.subgraphs[0], {}
+    for tensor in (graph.tensors[index] for index in [*graph.inputs, *graph.outputs]):
+        quantised = tensor.quantization
+        if quantised is not None and all(part is not None and len(part) == 1 for part in (quantised.scale, quantised.zeroPoint)):
+            scales[tensor.name.decode()] = (float(quantised.scale[0]), int(quantised.zeroPoint[0]))
     return scales
 
 

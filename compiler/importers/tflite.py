@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 from hwacc.compiler.context import parse_module, source_name
 from hwacc.compiler.importers import flatbuffer
 from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT, ExactQuantise
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import Step, run_passes, walk
 from hwacc.errors import MissingToolError, ModelError
 
 if TYPE_CHECKING:
     from mlir import ir
+
+Scales = dict[str, tuple[float, int]]
+"""Scale and zero point by a tensor's name."""
 
 ENTRY_FUNCTION = "tf.entry_function"
 """The converter's attribute with the names of inputs and outputs."""
@@ -55,18 +58,18 @@ TO_LINALG: tuple[Step, ...] = (
 
 def import_tflite(path: Path) -> ir.Module:
     """The model as linalg on tensors, in the current context; raises :class:`ModelError` in one line."""
-    module = import_tosa(path)
+    module, scales = import_tosa(path)
     try:
         run_passes(module, TO_LINALG)
     except ModelError as error:
         raise ModelError(f"{path}: cannot be lowered to linalg: {error}") from None
     require_linalg(module, str(path))
-    name_ends(module)
+    name_ends(module, scales)
     return module
 
 
-def import_tosa(path: Path) -> ir.Module:
-    """The model as TOSA, its float-to-integer QUANTIZEs marked with their scale."""
+def import_tosa(path: Path) -> tuple[ir.Module, Scales]:
+    """The model as TOSA, its float-to-integer QUANTIZEs marked with their scale; and the quantisation of its ends."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{path.stem}.mlir"
         answer = run_converter(path, output)
@@ -76,18 +79,21 @@ def import_tosa(path: Path) -> ir.Module:
     for op in walk(module.operation, "tosa.custom"):
         raise ModelError(f"{path}: custom operator {op.attributes['operator_name'].value!r} is not supported")
     mark_quantise(module, answer["quantise"])
-    return module
+    return module, answer["ends"]
 
 
-def name_ends(module: ir.Module) -> None:
-    """Gives the function one name, and only the attributes that other importers give, too."""
+def name_ends(module: ir.Module, scales: Scales) -> None:
+    """Gives the function one name, and only the attributes that other importers may give, too."""
     from mlir import ir
 
     for function in walk(module.operation, "func.func"):
         if ENTRY_FUNCTION in function.attributes:
             ends = function.attributes[ENTRY_FUNCTION]
-            for key, name in (("inputs", INPUTS), ("outputs", OUTPUTS)):
-                function.attributes[name] = ir.ArrayAttr.get([ir.StringAttr.get(each) for each in ends[key].value.split(",")])
+            names = {name: ends[key].value.split(",") for key, name in (("inputs", INPUTS), ("outputs", OUTPUTS))}
+            for name, each in names.items():
+                function.attributes[name] = ir.ArrayAttr.get([ir.StringAttr.get(one) for one in each])
+            quantised = [quantisation(scales.get(one)) for one in names[INPUTS] + names[OUTPUTS]]
+            function.attributes[QUANTISATION] = ir.ArrayAttr.get(quantised)
             del function.attributes[ENTRY_FUNCTION]
     for name in list(module.operation.attributes):
         del module.operation.attributes[name]
@@ -143,7 +149,16 @@ def require_linalg(module: ir.Module, where: str) -> None:
                 )
 
 
-def mark_quantise(module: ir.Module, scales: dict[str, tuple[float, int]]) -> None:
+def quantisation(scale: tuple[float, int] | None) -> ir.Attribute:
+    """An element of :data:`QUANTISATION`."""
+    from mlir import ir
+
+    if scale is None:
+        return ir.ArrayAttr.get([])
+    return ir.ArrayAttr.get([ir.FloatAttr.get(ir.F64Type.get(), scale[0]), ir.IntegerAttr.get(ir.IntegerType.get_signless(64), scale[1])])
+
+
+def mark_quantise(module: ir.Module, scales: Scales) -> None:
     """Notes on the last cast of each QUANTIZE, found by its tensor's name, the scale and zero point of the file."""
     from mlir import ir
 

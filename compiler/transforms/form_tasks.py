@@ -53,6 +53,8 @@ NOT_A_CONTRACTION = "neither a convolution nor a matrix product"
 
 INPUTS, OUTPUTS = "hwacc.inputs", "hwacc.outputs"
 """Attributes of the model's function: the names of its arguments and of its results."""
+QUANTISATION = "hwacc.quantisation"
+"""Attribute likewise: for each argument, then each result, the scale and the zero point, or nothing."""
 
 
 class FormTasks(Pass):
@@ -95,7 +97,7 @@ class Outliner:
             functions = [self.outline(group, name) for group, name in zip(groups, names)]
             kind = self.function.attributes["function_type"].value
             main = func.FuncOp("main", kind)
-        for name in (INPUTS, OUTPUTS):
+        for name in (INPUTS, OUTPUTS, QUANTISATION):
             if name in self.function.attributes:
                 main.operation.attributes[name] = self.function.attributes[name]
         body = Body(main.add_entry_block(), {})

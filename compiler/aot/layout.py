@@ -1,0 +1,92 @@
+"""Where each buffer of a program lives when C code runs it.
+
+What the array reads or writes, and every intermediate, lies in one block of
+device memory, the *arena*. Buffers whose lives do not overlap share bytes.
+Constants that the array needs are copied there once. What only the CPU
+touches stays where it is: constants in the object, inputs and outputs with
+the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwacc.program import BACKENDS, Implementation, Program, Task
+
+ALIGNMENT = 64
+"""Of every buffer in the arena, as ``hwacc_alloc`` has it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A task, and the implementation that runs."""
+
+    task: Task
+    code: Implementation
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``offsets`` has the place in the arena of each buffer that lies there; the others are not in it. ``size`` is the arena's, in bytes."""
+
+    steps: tuple[Step, ...]
+    offsets: dict[int, int]
+    size: int
+
+
+@dataclass(frozen=True)
+class _Life:
+    """The steps during which a buffer of the arena holds something; -1 is before the first."""
+
+    buffer: int
+    first: int
+    last: int
+
+    def meets(self, other: _Life) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+def lay_out(program: Program) -> Layout:
+    """The layout of ``program``; of each task the first implementation runs, as in the coordinator. Raises :class:`ProgramError`."""
+    steps = tuple(Step(task, _chosen(task)) for task in program.tasks)
+    lives = [life for index in range(len(program.buffers)) if (life := _life(program, steps, index)) is not None]
+    offsets: dict[int, int] = {}
+    placed: list[_Life] = []
+    for life in sorted(lives, key=lambda life: (-program.buffers[life.buffer].size, life.buffer)):
+        around = sorted((offsets[other.buffer], _room(program, other.buffer)) for other in placed if life.meets(other))
+        offsets[life.buffer] = _first_gap(around, _room(program, life.buffer))
+        placed.append(life)
+    size = max((offset + _room(program, index) for index, offset in offsets.items()), default=0)
+    return Layout(steps, dict(sorted(offsets.items())), size)
+
+
+def _chosen(task: Task) -> Implementation:
+    for code in task.implementations:
+        if code.backend in BACKENDS:
+            return code
+    return task.implementation(BACKENDS[0])  # raises
+
+
+def _life(program: Program, steps: tuple[Step, ...], index: int) -> _Life | None:
+    """None for what does not lie in the arena."""
+    role = program.buffers[index].role
+    users = [number for number, step in enumerate(steps) if index in step.code.buffers]
+    if not users or (role != "intermediate" and not any(steps[number].code.backend == "hwacc" for number in users)):
+        return None
+    first = -1 if role in ("constant", "input") else users[0]
+    last = len(steps) if role in ("constant", "output") else users[-1]
+    return _Life(index, first, last)
+
+
+def _room(program: Program, index: int) -> int:
+    return -(-max(1, program.buffers[index].size) // ALIGNMENT) * ALIGNMENT
+
+
+def _first_gap(taken: list[tuple[int, int]], wanted: int) -> int:
+    """The lowest offset with ``wanted`` bytes free, where ``taken`` are offsets and sizes in order; those may overlap."""
+    place = 0
+    for offset, size in taken:
+        if offset - place >= wanted:
+            break
+        place = max(place, offset + size)
+    return place

@@ -1,0 +1,42 @@
+"""From a program to what a C compiler links: an object file and its header, made in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwacc import verifier
+from hwacc.compiler.aot.header import header
+from hwacc.compiler.aot.layout import lay_out
+from hwacc.compiler.aot.machine_code import write_object
+from hwacc.compiler.aot.module import object_module
+from hwacc.compiler.context import new_context
+from hwacc.program import Program
+from hwacc.stream import Stream
+
+HEADER_SUFFIX = ".h"
+
+
+def header_beside(output: Path) -> Path:
+    """The header that goes with an object file: ``model.h`` beside ``model.o``."""
+    return output.with_suffix(HEADER_SUFFIX)
+
+
+def write_object_files(program: Program, target: str, output: Path) -> None:
+    """Writes ``output`` and its header, and leaves intermediate files beside them.
+
+    Raises :class:`hwacc.errors.ModelError` for an unknown target or code that LLVM does not take,
+    :class:`hwacc.errors.StreamError` for a stream that the verifier refuses.
+    """
+    verify_streams(program)
+    layout = lay_out(program)
+    with new_context():
+        write_object(object_module(program, layout), target, output)
+    header_beside(output).write_text(header(program, layout))
+
+
+def verify_streams(program: Program) -> None:
+    """The C driver launches streams as they are, so each is verified here."""
+    for task in program.tasks:
+        for code in task.implementations:
+            if code.backend == "hwacc":
+                verifier.verify(Stream.from_bytes(code.code, task.name), program.config)
