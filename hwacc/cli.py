@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "area": "Say what the accelerator takes of an FPGA.",
     "compile": "Compile a model to a program, or show a stage of that.",
     "opt": "Run passes on MLIR, ours and upstream's, as mlir-opt does.",
+    "build-sim": "Write the simulated accelerator as a library for C.",
     "disasm": "Print a descriptor stream, or the streams of a program.",
     "run": "Run a model on the accelerator and say where its time went.",
     "bench": "Measure the hardware and the simulator.",
@@ -41,7 +42,7 @@ class Verbs(click.Group):
         """The verb called ``name``: ``command`` in the module of that name."""
         if name not in VERBS:
             return None
-        module = import_module(f"hwacc.commands.{name}")
+        module = import_module(f"hwacc.commands.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -10,14 +10,16 @@ from hwacc.commands.console import answer_json, note, progress, say
 from hwacc.commands.explain import explanation, show_explanation
 from hwacc.commands.files import write_text
 from hwacc.commands.listing import summary
+from hwacc.commands.object_file import OBJECT_STAGE, checked_output, this_machine, write_object
 from hwacc.commands.options import ConfigChoice, config_options, json_option
+from hwacc.compiler.aot.machine_code import TARGETS
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 from hwacc.program import Program
 
 PROGRAM_STAGE = "program"
-ALL_STAGES = {**STAGES, PROGRAM_STAGE: "buffers and tasks"}
+ALL_STAGES = {**STAGES, PROGRAM_STAGE: "buffers and tasks", OBJECT_STAGE: "MODEL.o and MODEL.h, for C (docs/c_abi.md)"}
 HELP = """Compile MODEL (.tflite) to a program that `hwacc run` takes, or show a stage.
 
 \b
@@ -29,6 +31,7 @@ Examples:
   hwacc compile model.tflite --explain
   hwacc compile model.tflite --emit linalg | less
   hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
+  hwacc compile model.tflite --emit object --target aarch64 -o model.o
 """
 
 
@@ -36,19 +39,33 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @config_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write.  [default: MODEL's name with .hwx]")
-@click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text instead of writing a program.")
+@click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text, or write an object file, instead of a program.")
+@click.option("--target", type=click.Choice(list(TARGETS)), help="Processor of the object file.  [default: this machine's]")
 @click.option("--explain", is_flag=True, help="Print why each task that is not on the array is not; write a program only with -o.")
 @click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
 @json_option
 def command(
-    model: Path, config: ConfigChoice, output: Path | None, emit: str | None, explain: bool, no_fallback: bool, as_json: bool
+    model: Path,
+    config: ConfigChoice,
+    output: Path | None,
+    emit: str | None,
+    target: str | None,
+    explain: bool,
+    no_fallback: bool,
+    as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
     if emit is not None and explain:
         raise click.UsageError("--explain and --emit are two answers; ask for one at a time")
     if as_json and not explain:
         raise click.UsageError("--json is for --explain")
+    if target is not None and emit != OBJECT_STAGE:
+        raise click.UsageError("--target is for --emit object")
     chosen = config.resolve()
+    if emit == OBJECT_STAGE:
+        target, output = target or this_machine(), checked_output(output or Path(model.stem + ".o"))
+        write_object(_compile(model, chosen, fallback=not no_fallback), target, output)
+        return
     if emit is not None and emit != PROGRAM_STAGE:
         if no_fallback:
             raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
