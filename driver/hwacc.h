@@ -53,8 +53,9 @@ typedef struct hwacc_completion {
 /* What went wrong in the last call of this thread that failed. The text stays until the next such call; do not free it. */
 const char *hwacc_error(void);
 
-/* Opens a device: `options` is NULL or a list such as "memory_bytes=67108864,memory_latency=32,seconds=900" (the simulator's, with their
- * defaults: bytes of device memory, its latency in cycles, the longest wait for a submission). Allocates the device; close it. */
+/* Opens a device: `options` is NULL or a list of what the device knows. The simulator's, with their defaults: "memory_bytes=67108864,
+ * memory_latency=32,seconds=900" (bytes of device memory, its latency in cycles, the longest wait for a submission) and, for tests of
+ * what follows, "error_start=0,error_bytes=0" (addresses that answer with a bus error). No spaces. Allocates the device; close it. */
 int hwacc_open(const char *options, hwacc_device **device);
 
 /* Frees the device and its memory; all addresses and mappings end. NULL is allowed. */

@@ -103,14 +103,14 @@ int hwacc_alloc(hwacc_device* device, uint64_t bytes, hwacc_address* address) {
     return guarded([&] {
         present(device, "device");
         present(address, "address");
-        *address = device->allocator.allocate(bytes);
+        *address = device->allocator.allocate(bytes, Owner::CALLER);
     });
 }
 
 int hwacc_free(hwacc_device* device, hwacc_address address) {
     return guarded([&] {
         present(device, "device");
-        device->allocator.free(address);
+        device->allocator.free(address, Owner::CALLER);
     });
 }
 

@@ -29,7 +29,7 @@ class Queue {
     // Gives the device whole entries and an END of their own; the submission's ticket.
     uint64_t launch(std::vector<uint8_t> entries) {
         if (broken_) fail(HWACC_FAULT, "the device did not come back from its reset; open it again");
-        const uint64_t record = allocator_.allocate(wire::COMPLETION_BYTES);
+        const uint64_t record = allocator_.allocate(wire::COMPLETION_BYTES, Owner::DRIVER);
         std::memset(transport_.at(record), 0, wire::COMPLETION_BYTES);
         std::vector<uint8_t> end(wire::SHORT_BYTES);
         put(end.data(), wire::OPCODE, wire::END);
@@ -77,9 +77,9 @@ class Queue {
         const auto deadline = Clock::now() + std::chrono::duration<double>(transport_.seconds());
         while (!ended(submission)) {
             if (lost_one()) give_up_lost(submission, completion);
-            if (Clock::now() > deadline) give_up_late(submission, completion);
             ring_.feed();
             if (transport_.advance(ring_.waiting() ? FEED_CYCLES : WATCH_CYCLES)) acknowledge();
+            if (Clock::now() > deadline && !ended(submission) && !lost_one()) give_up_late(submission, completion);
         }
         return transport_.at(submission.record);
     }
@@ -133,7 +133,7 @@ class Queue {
     }
 
     void retire() {
-        allocator_.free(outstanding_.front().record);
+        allocator_.free(outstanding_.front().record, Owner::DRIVER);
         outstanding_.pop_front();
         ++accounted_;
     }

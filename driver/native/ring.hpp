@@ -18,7 +18,7 @@ class Ring {
   public:
     // `entry` is the bytes of an entry.
     Ring(Transport& transport, Allocator& allocator, size_t entry)
-        : transport_(transport), entry_(entry), base_(allocator.allocate(ENTRIES * entry)) {
+        : transport_(transport), entry_(entry), base_(allocator.allocate(ENTRIES * entry, Owner::DRIVER)) {
         restart();
     }
 

@@ -1,7 +1,9 @@
 // The simulated accelerator behind driver/hwacc.h: a Transport over the harness. Options are those of `hwacc run --device sim`.
+#include <cinttypes>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,6 +26,7 @@ struct Options {
     uint64_t memory_bytes = 64 << 20;
     uint64_t memory_latency = 32;
     uint64_t seconds = 900;
+    uint64_t error_start = 0, error_bytes = 0;
 
     explicit Options(const char* text) {
         for (const char* next = text ? text : ""; *next;) {
@@ -40,11 +43,17 @@ struct Options {
     void set(const std::string& option) {
         const size_t equals = option.find('=');
         const std::string name = option.substr(0, equals), value = equals == std::string::npos ? "" : option.substr(equals + 1);
-        uint64_t* place = name == "memory_bytes" ? &memory_bytes : name == "memory_latency" ? &memory_latency : name == "seconds" ? &seconds : nullptr;
-        if (!place) fail(HWACC_BAD_ARGUMENT, "unknown option '%s'; known: memory_bytes, memory_latency, seconds", name.c_str());
+        const std::map<std::string, uint64_t*> known{{"memory_bytes", &memory_bytes}, {"memory_latency", &memory_latency},
+            {"seconds", &seconds}, {"error_start", &error_start}, {"error_bytes", &error_bytes}};
+        const auto place = known.find(name);
+        if (place == known.end()) {
+            std::string names;
+            for (const auto& [each, _] : known) names += (names.empty() ? "" : ", ") + each;
+            fail(HWACC_BAD_ARGUMENT, "unknown option '%s'; known: %s", name.c_str(), names.c_str());
+        }
         if (value.empty() || value.size() > 18 || value.find_first_not_of("0123456789") != std::string::npos)
             fail(HWACC_BAD_ARGUMENT, "%s must be a number, not '%s'", name.c_str(), value.c_str());
-        *place = std::strtoull(value.c_str(), nullptr, 10);
+        *place->second = std::strtoull(value.c_str(), nullptr, 10);
     }
 };
 
@@ -59,6 +68,8 @@ class Simulated : public hwacc::Transport {
         parameters.memory = memory_.get();
         parameters.doorbell = hwacc::wire::RING_TAIL;
         parameters.read_latency = parameters.write_latency = uint32_t(options.memory_latency);
+        parameters.error_base = options.error_start;
+        parameters.error_bytes = options.error_bytes;
         parameters.queue_depth = QUEUE_DEPTH;
         parameters.seed = 1;
         world_.reset(sim_create(&parameters));
