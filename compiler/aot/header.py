@@ -97,7 +97,8 @@ def meaning(buffer: Buffer) -> str:
     if buffer.quantisation is None:
         return "as it is"
     scale, zero_point = buffer.quantisation
-    return f"an element q is the number {scale!r} * (q - {zero_point})" if zero_point >= 0 else f"an element q is {scale!r} * (q + {-zero_point})"
+    offset = f"- {zero_point}" if zero_point >= 0 else f"+ {-zero_point}"
+    return f"an element q is the number {scale!r} * (q {offset})"
 
 
 def macros(program: Program, layout: Layout, upper: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Layout:
-    """``offsets`` has the place in the arena of each buffer that lies there; the others are not in it. ``size`` is the arena's, in bytes."""
+    """``offsets`` has the place in the arena of each buffer that lies there, and of no other. ``size`` is the arena's, in bytes."""
 
     steps: tuple[Step, ...]
     offsets: dict[int, int]

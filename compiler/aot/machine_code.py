@@ -32,9 +32,9 @@ def write_object(module: ir.Module, target: str, output: Path) -> None:
     triple = target_named(target).triple
     text, optimised = output.with_name(output.name + ".ll"), output.with_name(output.name + ".bc")
     text.write_text(translate_module_to_llvmir(module.operation))
-    call("opt", OPTIMISATION, f"-mtriple={triple}", str(text), "-o", str(optimised))
+    tool("opt", OPTIMISATION, f"-mtriple={triple}", str(text), "-o", str(optimised))
     options = ("-relocation-model=pic", "-filetype=obj", f"-mtriple={triple}")
-    call("llc", OPTIMISATION, *options, str(optimised), "-o", str(output))
+    tool("llc", OPTIMISATION, *options, str(optimised), "-o", str(output))
 
 
 def target_named(name: str) -> Target:
@@ -44,14 +44,15 @@ def target_named(name: str) -> Target:
     return TARGETS[name]
 
 
-def call(tool: str, *arguments: str) -> None:
-    """Runs one of LLVM's programs."""
+def tool(name: str, *arguments: str) -> str:
+    """Runs one of LLVM's programs; what it prints."""
     try:
         import llvm
     except ImportError:
         raise MissingToolError("object files need LLVM's tools; install them with: pip install 'hwacc[compiler]'") from None
-    program = Path(llvm.__file__).with_name("bin") / tool
+    program = Path(llvm.__file__).with_name("bin") / name
     run = subprocess.run([str(program), *arguments], capture_output=True, text=True, errors="replace", check=False)
     if run.returncode:
         complaint = next((line for line in run.stderr.splitlines() if "error" in line.lower()), run.stderr.strip()[-200:])
-        raise ModelError(f"LLVM's {tool} failed ({complaint or f'exit status {run.returncode}'})")
+        raise ModelError(f"LLVM's {name} failed ({complaint or f'exit status {run.returncode}'})")
+    return run.stdout

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.aot.entry import NAME_SYMBOL, constant_symbol, free_function, init_function, run_function, stream_symbol, task_symbol
-from hwacc.compiler.aot.layout import Layout
+from hwacc.compiler.aot.layout import Layout, Step
 from hwacc.compiler.aot.routine import declarations
 from hwacc.compiler.context import parse_module
 from hwacc.compiler.transforms.passes import run_passes
+from hwacc.errors import ModelError
 from hwacc.program import Program
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def object_module(program: Program, layout: Layout) -> ir.Module:
     for number, step in enumerate(layout.steps):
         if step.code.backend == "cpu":
             key = step.code.code, step.code.entry
-            place_task(module, number, defined.setdefault(key, task_symbol(number)), *key)
+            place_task(module, number, defined.setdefault(key, task_symbol(number)), step)
     run_passes(module, ("canonicalize", "cse"))
     return module
 
@@ -71,8 +72,11 @@ def task_declarations(layout: Layout) -> list[str]:
     ]
 
 
-def place_task(module: ir.Module, number: int, symbol: str, code: bytes, entry: str) -> None:
-    """Puts the code of CPU task ``number`` into ``module`` in place of its declaration; another task's, ``symbol``, if that is the same."""
+def place_task(module: ir.Module, number: int, symbol: str, step: Step) -> None:
+    """Puts the code of CPU task ``number`` into ``module`` in place of its declaration; another task's, ``symbol``, if that is the same.
+
+    Raises :class:`ModelError` naming the task where its code is damaged.
+    """
     from mlir import ir
 
     table = ir.SymbolTable(module.operation)
@@ -80,8 +84,11 @@ def place_task(module: ir.Module, number: int, symbol: str, code: bytes, entry: 
     if symbol != task_symbol(number):
         ir.SymbolTable.replace_all_symbol_uses(task_symbol(number), symbol, module.operation)
         return
-    task = parse_module(code, f"CPU code of task {number}")
-    make_private(task, symbol, entry)
+    where = f"CPU code of task {step.task.name}"
+    task = parse_module(step.code.code, where)
+    make_private(task, symbol, step.code.entry)
+    if symbol not in ir.SymbolTable(task.operation):
+        raise ModelError(f"{where} has no entry {step.code.entry!r}; compile the model again")
     for op in list(task.body.operations):
         if is_declaration(op) and ir.SymbolTable.get_symbol_name(op).value in table:
             continue
@@ -89,7 +96,7 @@ def place_task(module: ir.Module, number: int, symbol: str, code: bytes, entry: 
 
 
 def make_private(task: ir.Module, symbol: str, entry: str) -> None:
-    """Renames what a task defines: its entry to ``symbol``, the rest to names that begin with it; nothing of it can be seen from outside."""
+    """Renames what a task defines, its entry to ``symbol``, the rest to names that begin with it, and hides it from other objects."""
     from mlir import ir
 
     internal = ir.Attribute.parse("#llvm.linkage<internal>", task.context)

@@ -10,6 +10,7 @@ from hwacc.compiler.aot.layout import lay_out
 from hwacc.compiler.aot.machine_code import write_object
 from hwacc.compiler.aot.module import object_module
 from hwacc.compiler.context import new_context
+from hwacc.errors import StreamError
 from hwacc.program import Program
 from hwacc.stream import Stream
 
@@ -39,4 +40,7 @@ def verify_streams(program: Program) -> None:
     for task in program.tasks:
         for code in task.implementations:
             if code.backend == "hwacc":
-                verifier.verify(Stream.from_bytes(code.code, task.name), program.config)
+                try:
+                    verifier.verify(Stream.from_bytes(code.code), program.config)
+                except StreamError as error:
+                    raise StreamError(f"task {task.name}: {error}") from None

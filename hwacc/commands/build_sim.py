@@ -17,7 +17,13 @@ HEADER = "hwacc.h"
 @config_options
 @array_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("libhwacc_sim.so"), show_default=True, metavar="FILE.so", help="Where to."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("libhwacc_sim.so"),
+    show_default=True,
+    metavar="FILE.so",
+    help="Where to.",
 )
 def command(config: ConfigChoice, array: str | None, output: Path) -> None:
     """Write the simulated accelerator as a shared library for C programs, and beside it hwacc.h, which declares its functions.

@@ -38,7 +38,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 def load(path: Path) -> ctypes.CDLL:
     """The library, its functions typed."""
-    library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    library = ctypes.CDLL(str(path))
     for name, arguments in _SIGNATURES.items():
         getattr(library, name).argtypes = arguments
     library.hwacc_error.restype = ctypes.c_char_p

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import re
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hwacc import isa
 from hwacc.config import TINY
@@ -31,7 +34,7 @@ AGES = isa.describe(isa.LOAD, run=64, target=isa.Target.WEST, count1=0xFFFF, cou
 """A LOAD of the same bytes a quarter of a million times: about a million cycles."""
 
 
-def data(pieces: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def data(pieces: int, seed: int = 0) -> NDArray[Any]:
     return np.random.default_rng(seed).integers(-(2**31), 2**31, pieces * PIECE, np.int32)
 
 
@@ -75,7 +78,7 @@ def test_one_wait_is_for_all_submissions_up_to_its_ticket(open_device: OpenCDevi
     device = open_device()
     source = data(4)
     places = [device.place(source), *(device.alloc(source.nbytes) for _ in range(3))]
-    tickets = [device.submit(copy_stream(4).to_bytes(), pair) for pair in zip(places, places[1:])]
+    tickets = [device.submit(copy_stream(4).to_bytes(), pair) for pair in pairwise(places)]
     assert tickets == sorted(set(tickets))
     together = device.wait(tickets[2]).cycles
     np.testing.assert_array_equal(device.read(places[3], source), source)
