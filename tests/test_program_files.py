@@ -48,9 +48,18 @@ def test_a_program_comes_back_as_it_was(path: Path) -> None:
     np.testing.assert_array_equal(program.constants[1], written.constants[1])
 
 
+def test_the_quantisation_of_a_buffer_comes_back_and_older_files_have_none(path: Path) -> None:
+    assert load_program(path).buffers[0].quantisation is None
+    edit(path, lambda m: m["buffers"][0].update(quantisation=[0.5, -3]))
+    assert load_program(path).buffers[0].quantisation == (0.5, -3)
+    edit(path, lambda m: m["buffers"][0].pop("quantisation"))
+    assert load_program(path).buffers[0].quantisation is None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (lambda m: m["buffers"][0].update(quantisation=[0.5]), "list index out of range"),
         (lambda m: m.update(format=9), "program format 9, this is 1"),
         (lambda m: m.pop("tasks"), "'tasks'"),
         (lambda m: m["buffers"][2].update(role="spare"), "buffer scaled has role 'spare'"),

@@ -35,7 +35,7 @@ def test_the_completion_has_the_fields_of_the_header() -> None:
     fields = re.search(r"struct hwacc_completion \{(.*?)\}", HEADER, re.DOTALL)
     assert fields is not None
     types = re.findall(r"^    (uint\d+_t) \w+;", fields[1], re.MULTILINE)
-    assert COMPLETION == f"struct<({', '.join(WIDTHS[kind] for kind in types)})>"
+    assert f"struct<({', '.join(WIDTHS[kind] for kind in types)})>" == COMPLETION
 
 
 def test_the_page_names_every_function() -> None:
