@@ -39,7 +39,7 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @config_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write.  [default: MODEL's name with .hwx]")
-@click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text, or write an object file, instead of a program.")
+@click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text, or write an object file, not a program.")
 @click.option("--target", type=click.Choice(list(TARGETS)), help="Processor of the object file.  [default: this machine's]")
 @click.option("--explain", is_flag=True, help="Print why each task that is not on the array is not; write a program only with -o.")
 @click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
