@@ -15,7 +15,8 @@ from hwacc.coordinator.backend import Backend, Launch, Tensor
 from hwacc.driver.buffers import ALIGNMENT
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError, InputError, ProgramError
-from hwacc.program import Implementation, Program, Task
+from hwacc.program import Program, Task
+from hwacc.task_order import Choice, in_order
 
 RING_BYTES = 2**20
 """Device memory beside a program's buffers: the ring and the completion records."""
@@ -110,16 +111,12 @@ class Runner:
         self.close()
 
 
-_Choice = tuple[Task, Implementation]
-"""A task, and which of its implementations is to run."""
-
-
 @dataclass(frozen=True)
 class _Step:
     """Tasks that one backend runs together."""
 
     backend: str
-    chain: tuple[_Choice, ...]
+    chain: tuple[Choice, ...]
     launch: Launch
 
     @property
@@ -140,42 +137,13 @@ def _steps(tasks: Sequence[Task], backends: Mapping[str, Backend]) -> list[_Step
     return steps
 
 
-def _choice(task: Task, backends: Mapping[str, Backend]) -> _Choice:
+def _choice(task: Task, backends: Mapping[str, Backend]) -> Choice:
     """The first of a task's implementations whose backend is present."""
     for implementation in task.implementations:
         if implementation.backend in backends:
             return task, implementation
     offered = ", ".join(i.backend for i in task.implementations) or "nothing"
     raise ProgramError(f"task {task.name} is compiled for {offered}; present: {', '.join(backends)}")
-
-
-def in_order(chosen: Sequence[_Choice]) -> list[_Choice]:
-    """An order in which they can run, that stays with a backend as long as there is work for it; else that of the program."""
-    needs, waiting, backend = _needs(chosen), dict(enumerate(chosen)), ""
-    order = []
-    while waiting:
-        ready = [number for number in waiting if needs[number].isdisjoint(waiting)]
-        number = next((number for number in ready if waiting[number][1].backend == backend), ready[0])
-        order.append(waiting.pop(number))
-        backend = order[-1][1].backend
-    return order
-
-
-def _needs(chosen: Sequence[_Choice]) -> list[set[int]]:
-    """For each task the earlier ones that must be over: those that touch a buffer which either of the two writes."""
-    writer: dict[int, int] = {}
-    readers: dict[int, list[int]] = {}
-    needs: list[set[int]] = []
-    for number, (task, implementation) in enumerate(chosen):
-        touched = {*implementation.buffers, *task.reads, *task.writes}
-        needs.append({writer[buffer] for buffer in touched if buffer in writer})
-        for buffer in touched:
-            if buffer in task.writes:
-                needs[-1].update(readers.pop(buffer, []))
-                writer[buffer] = number
-            else:
-                readers.setdefault(buffer, []).append(number)
-    return needs
 
 
 def _place(program: Program, device: Device) -> list[Tensor]:

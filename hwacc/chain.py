@@ -12,6 +12,20 @@ from collections.abc import Sequence
 from hwacc import isa
 from hwacc.stream import Slot, Stream
 
+Link = tuple[Stream, Sequence[int]]
+"""A stream, and the buffer, by any number, of each of its slots."""
+
+
+def submissions(links: Sequence[Link]) -> list[Link]:
+    """Streams that do the work of ``links`` in their order, as few as can be: those in a row as one where they can be linked."""
+    groups: list[list[Link]] = []
+    for link in links:
+        if groups and can_link(groups[-1][-1][0], link[0]):
+            groups[-1].append(link)
+        else:
+            groups.append([link])
+    return [chained(*zip(*group)) if len(group) > 1 else group[0] for group in groups]
+
 
 def can_link(first: Stream, second: Stream) -> bool:
     """Whether a token can be the link: the last STORE of one and the first LOAD of the other are there, and do not exchange any yet."""

@@ -2,8 +2,8 @@
 
 Their first argument points to ``NAME_model``, which the caller owns: the
 device, the address of the arena, the device cycles of the last run.
-Consecutive array tasks are submitted one behind the other and waited for
-together, before the next CPU task or the end. :mod:`.header` declares all this in C.
+Array tasks in a row are one submission where their streams can be linked; else
+they are submitted one behind the other and waited for together. :mod:`.header` declares all this in C.
 """
 
 from __future__ import annotations

@@ -71,16 +71,16 @@ def header(program: Program, layout: Layout) -> str:
         rows=program.config.rows,
         cols=program.config.cols,
         hash=program.config.hash,
-        parts=parts(layout),
+        parts=parts(program),
         ends="\n".join(f" * {line}" for line in ends(program)),
         macros="\n".join(macros(program, layout, name.upper())),
     )
 
 
-def parts(layout: Layout) -> str:
+def parts(program: Program) -> str:
     """How many tasks run where."""
-    array = sum(step.code.backend == "hwacc" for step in layout.steps)
-    return f"{array} of its {len(layout.steps)} tasks run on the array, the others are machine code."
+    array = sum(task.implementations[0].backend == "hwacc" for task in program.tasks)
+    return f"{array} of its {len(program.tasks)} tasks run on the array, the others are machine code."
 
 
 def ends(program: Program) -> Iterator[str]:

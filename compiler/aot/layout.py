@@ -9,9 +9,14 @@ the caller.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
+from hwacc.chain import submissions
 from hwacc.program import BACKENDS, Implementation, Program, Task
+from hwacc.stream import Stream
+from hwacc.task_order import Choice, in_order
 
 ALIGNMENT = 64
 """Of every buffer in the arena, as ``hwacc_alloc`` has it."""
@@ -19,9 +24,9 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Step:
-    """A task, and the implementation that runs."""
+    """What runs at once: a task of the CPU, or tasks of the array in one submission. ``name`` says which, in a message."""
 
-    task: Task
+    name: str
     code: Implementation
 
 
@@ -47,8 +52,8 @@ class _Life:
 
 
 def lay_out(program: Program) -> Layout:
-    """The layout of ``program``; of each task the first implementation runs, as in the coordinator. Raises :class:`ProgramError`."""
-    steps = tuple(Step(task, _chosen(task)) for task in program.tasks)
+    """The layout of ``program``; of each task the first implementation runs, in the coordinator's order. Raises :class:`ProgramError`."""
+    steps = tuple(_steps(in_order([(task, _chosen(task)) for task in program.tasks])))
     lives = [life for index in range(len(program.buffers)) if (life := _life(program, steps, index)) is not None]
     offsets: dict[int, int] = {}
     placed: list[_Life] = []
@@ -58,6 +63,17 @@ def lay_out(program: Program) -> Layout:
         placed.append(life)
     size = max((offset + _room(program, index) for index, offset in offsets.items()), default=0)
     return Layout(steps, dict(sorted(offsets.items())), size)
+
+
+def _steps(order: list[Choice]) -> Iterator[Step]:
+    for backend, group in groupby(order, lambda choice: choice[1].backend):
+        row = list(group)
+        if backend != "hwacc":
+            yield from (Step(f"task {task.name}", code) for task, code in row)
+            continue
+        name = f"task {row[0][0].name}" if len(row) == 1 else f"tasks {row[0][0].name} to {row[-1][0].name}"
+        for stream, buffers in submissions([(Stream.from_bytes(code.code, task.name), code.buffers) for task, code in row]):
+            yield Step(name, Implementation(backend, tuple(buffers), stream.to_bytes()))
 
 
 def _chosen(task: Task) -> Implementation:

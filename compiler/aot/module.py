@@ -84,7 +84,7 @@ def place_task(module: ir.Module, number: int, symbol: str, step: Step) -> None:
     if symbol != task_symbol(number):
         ir.SymbolTable.replace_all_symbol_uses(task_symbol(number), symbol, module.operation)
         return
-    where = f"CPU code of task {step.task.name}"
+    where = f"CPU code of {step.name}"
     task = parse_module(step.code.code, where)
     make_private(task, symbol, step.code.entry)
     if symbol not in ir.SymbolTable(task.operation):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hwacc import verifier
 from hwacc.compiler.aot.header import header
-from hwacc.compiler.aot.layout import lay_out
+from hwacc.compiler.aot.layout import Layout, lay_out
 from hwacc.compiler.aot.machine_code import write_object
 from hwacc.compiler.aot.module import object_module
 from hwacc.compiler.context import new_context
@@ -28,19 +28,18 @@ def write_object_files(program: Program, target: str, output: Path) -> None:
     Raises :class:`hwacc.errors.ModelError` for an unknown target or code that LLVM does not take,
     :class:`hwacc.errors.StreamError` for a stream that the verifier refuses.
     """
-    verify_streams(program)
     layout = lay_out(program)
+    verify_streams(program, layout)
     with new_context():
         write_object(object_module(program, layout), target, output)
     header_beside(output).write_text(header(program, layout))
 
 
-def verify_streams(program: Program) -> None:
+def verify_streams(program: Program, layout: Layout) -> None:
     """The C driver launches streams as they are, so each is verified here."""
-    for task in program.tasks:
-        for code in task.implementations:
-            if code.backend == "hwacc":
-                try:
-                    verifier.verify(Stream.from_bytes(code.code), program.config)
-                except StreamError as error:
-                    raise StreamError(f"task {task.name}: {error}") from None
+    for step in layout.steps:
+        if step.code.backend == "hwacc":
+            try:
+                verifier.verify(Stream.from_bytes(step.code.code), program.config)
+            except StreamError as error:
+                raise StreamError(f"{step.name}: {error}") from None

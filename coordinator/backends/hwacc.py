@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwacc.chain import can_link, chained
+from hwacc.chain import submissions
 from hwacc.coordinator.backend import Launch, Tensor
 from hwacc.driver.device import Device
 from hwacc.program import Implementation
@@ -27,35 +27,14 @@ class HwaccBackend:
 
     def prepare(self, implementations: Sequence[Implementation]) -> Launch:
         """Decodes the streams, and links those that can be; raises :class:`hwacc.errors.StreamError`."""
-        submissions = [_as_one(links) for links in _links(implementations)]
+        found = submissions([(Stream.from_bytes(each.code), each.buffers) for each in implementations])
 
         def launch(tensors: Sequence[Tensor]) -> int | None:
             memory = dict(zip((buffer for each in implementations for buffer in each.buffers), (tensor.memory for tensor in tensors)))
             cycles = 0
-            for stream, buffers in submissions:
-                found = [memory[buffer] for buffer in buffers]
-                cycles += self.device.run(stream, found, max_cycles=self._max_cycles, seconds=self._seconds).cycles
+            for stream, buffers in found:
+                memories = [memory[buffer] for buffer in buffers]
+                cycles += self.device.run(stream, memories, max_cycles=self._max_cycles, seconds=self._seconds).cycles
             return cycles if self.device.counts_cycles else None
 
         return launch
-
-
-_Link = tuple[Stream, Sequence[int]]
-"""A stream, and the program's buffer of each of its slots."""
-
-
-def _links(implementations: Sequence[Implementation]) -> list[list[_Link]]:
-    """Their streams, those together that can be linked."""
-    groups: list[list[_Link]] = []
-    for implementation in implementations:
-        stream = Stream.from_bytes(implementation.code)
-        if groups and can_link(groups[-1][-1][0], stream):
-            groups[-1].append((stream, implementation.buffers))
-        else:
-            groups.append([(stream, implementation.buffers)])
-    return groups
-
-
-def _as_one(links: Sequence[_Link]) -> _Link:
-    """One stream for all of them; the very one if there is no other."""
-    return chained(*zip(*links)) if len(links) > 1 else links[0]

@@ -15,11 +15,12 @@ from hwacc.config import TINY
 from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.backends.null import NullBackend
-from hwacc.coordinator.runner import Runner, in_order, memory_needed
+from hwacc.coordinator.runner import Runner, memory_needed
 from hwacc.driver.device import DEFAULT_RING_LOG2, Device
 from hwacc.driver.transports.model import ModelTransport
 from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, StreamError, SubmissionError
 from hwacc.program import Implementation, Program, Task
+from hwacc.task_order import in_order
 from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, diamond, scale_and_copy
 from tests.driver.streams import lone
 

@@ -19,7 +19,12 @@ from hwacc.compiler.aot.machine_code import TARGETS, tool
 from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.pipeline import compile_model
 from hwacc.config import TINY, ArrayConfig
+from hwacc.coordinator.backends.cpu import CpuBackend
+from hwacc.coordinator.backends.host import HostBackend
+from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.inputs import random_inputs
+from hwacc.coordinator.runner import Runner
+from hwacc.driver.device import Device
 from hwacc.errors import ModelError, StreamError
 from hwacc.program import Program
 from hwacc.sim.build import Array, build
@@ -77,6 +82,19 @@ def test_a_network_gives_the_bits_of_hwacc_run(name: str, default: ctypes.CDLL, 
         for output, array in zip(outputs, expected):
             np.testing.assert_array_equal(output, array)
     device.close()
+
+
+def test_cycles_are_those_of_hwacc_run(tiny: ctypes.CDLL, tmp_path: Path) -> None:
+    program = twice_scaled_copy()
+    with (
+        Device.open("sim", TINY, memory_bytes=2**21) as device,
+        Runner(program, device, [HwaccBackend(device), HostBackend(CpuBackend())]) as runner,
+    ):
+        expected = sum(task.cycles or 0 for task in runner.run([picture(4)]).tasks)
+    linked, opened = Linked(program, tiny, tmp_path), CDevice(tiny)
+    assert linked.init(opened) == OK and linked.run([picture(4)])[0] == OK
+    assert linked.model.cycles == expected > 0
+    opened.close()
 
 
 def two_inputs(model: ModelBuilder) -> bytes:
