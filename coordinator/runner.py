@@ -16,7 +16,7 @@ from hwacc.driver.buffers import ALIGNMENT
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError, InputError, ProgramError
 from hwacc.program import Program, Task
-from hwacc.task_order import Choice, in_order
+from hwacc.task_order import Choice, in_order, names_of
 
 RING_BYTES = 2**20
 """Device memory beside a program's buffers: the ring and the completion records."""
@@ -54,9 +54,8 @@ class Runner:
     """A program made ready on a device and host backends. Close it, or use it as a context manager.
 
     Each task takes the first of its implementations whose backend is present. Tasks of one backend follow one another where the
-    graph allows. Raises
-    :class:`hwacc.errors.ConfigError` if the program is for another configuration, :class:`ProgramError` if a task has
-    no implementation here, :class:`hwacc.errors.DeviceError` if memory runs out.
+    graph allows. Raises :class:`hwacc.errors.ConfigError` if the program is for another configuration, :class:`ProgramError` if a
+    task has no implementation here, :class:`hwacc.errors.DeviceError` if memory runs out.
     """
 
     def __init__(self, program: Program, device: Device, backends: Sequence[Backend]) -> None:
@@ -89,7 +88,7 @@ class Runner:
         try:
             cycles = step.launch(tensors)
         except HwaccError as error:
-            error.args = (f"{step.names} on {step.backend}: {error}", *error.args[1:])
+            error.args = (f"{names_of(step.chain)} on {step.backend}: {error}", *error.args[1:])
             raise
         *others, last = [task for task, _ in step.chain]
         return [*(TaskRecord(task, step.backend, None, chained=True) for task in others), TaskRecord(last, step.backend, cycles)]
@@ -118,12 +117,6 @@ class _Step:
     backend: str
     chain: tuple[Choice, ...]
     launch: Launch
-
-    @property
-    def names(self) -> str:
-        """What to call it in a message."""
-        names = [task.name for task, _ in self.chain]
-        return f"task {names[0]}" if len(names) == 1 else f"tasks {names[0]} to {names[-1]}"
 
 
 def _steps(tasks: Sequence[Task], backends: Mapping[str, Backend]) -> list[_Step]:

@@ -10,6 +10,12 @@ Choice = tuple[Task, Implementation]
 """A task, and which of its implementations is to run."""
 
 
+def names_of(row: Sequence[Choice]) -> str:
+    """What to call tasks in a row in a message."""
+    first, last = row[0][0].name, row[-1][0].name
+    return f"task {first}" if len(row) == 1 else f"tasks {first} to {last}"
+
+
 def in_order(chosen: Sequence[Choice]) -> list[Choice]:
     """An order in which they can run, that stays with a backend as long as there is work for it; else that of the program."""
     needs, waiting, backend = _needs(chosen), dict(enumerate(chosen)), ""

@@ -16,7 +16,7 @@ from itertools import groupby
 from hwacc.chain import submissions
 from hwacc.program import BACKENDS, Implementation, Program, Task
 from hwacc.stream import Stream
-from hwacc.task_order import Choice, in_order
+from hwacc.task_order import Choice, in_order, names_of
 
 ALIGNMENT = 64
 """Of every buffer in the arena, as ``hwacc_alloc`` has it."""
@@ -69,11 +69,10 @@ def _steps(order: list[Choice]) -> Iterator[Step]:
     for backend, group in groupby(order, lambda choice: choice[1].backend):
         row = list(group)
         if backend != "hwacc":
-            yield from (Step(f"task {task.name}", code) for task, code in row)
+            yield from (Step(names_of([choice]), choice[1]) for choice in row)
             continue
-        name = f"task {row[0][0].name}" if len(row) == 1 else f"tasks {row[0][0].name} to {row[-1][0].name}"
         for stream, buffers in submissions([(Stream.from_bytes(code.code, task.name), code.buffers) for task, code in row]):
-            yield Step(name, Implementation(backend, tuple(buffers), stream.to_bytes()))
+            yield Step(names_of(row), Implementation(backend, tuple(buffers), stream.to_bytes()))
 
 
 def _chosen(task: Task) -> Implementation:

@@ -20,7 +20,7 @@ from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
 EFFORT_FOR_ALL = 150_000
-"""The same for all products of a program together: some seconds."""
+"""Operations built in the searches for all products of a program together: some seconds."""
 STRIDE_LIMIT = 2**31
 MOST_PANELS = 1 << 16
 """Of a product: with more the planner, the verifier and the stream would take hours and gigabytes."""
