@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import new_context
 from hwacc.compiler.emit.tasks import ProgramBuilder, Progress
+from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.importers.mlir_text import import_mlir
+from hwacc.compiler.importers.onnx import import_onnx
+from hwacc.compiler.importers.pytorch import import_pt2
 from hwacc.compiler.importers.tflite import import_tflite
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
 from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
@@ -28,7 +32,13 @@ from hwacc.errors import HwaccError, ModelError
 if TYPE_CHECKING:
     from mlir import ir
 
-IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {".tflite": import_tflite}
+IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {
+    ".tflite": import_tflite,
+    ".onnx": import_onnx,
+    ".pt2": import_pt2,
+    ".mlir": import_mlir,
+    ".mlirbc": import_mlir,
+}
 """Importer for each suffix: gives one function of linalg on tensors, in the current context."""
 
 NORMALISE: tuple[Step, ...] = (
@@ -52,7 +62,7 @@ BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
 
 
-def import_model(path: Path, context: ir.Context) -> ir.Module:
+def import_model(path: Path, context: ir.Context, fixed: Fixed | None = None) -> ir.Module:
     """The model as linalg on tensors; raises :class:`ModelError` for a suffix that no importer knows."""
     from mlir import ir
 
@@ -61,8 +71,10 @@ def import_model(path: Path, context: ir.Context) -> ir.Module:
         raise ModelError(f"{path}: cannot compile {path.suffix or 'a file without suffix'}; supported: {', '.join(IMPORTERS)}")
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    if fixed and importer is not import_onnx:
+        raise ModelError(f"{path}: only inputs of .onnx models can be fixed; those of others have one size and no default")
     with context, ir.Location.unknown():
-        return importer(path)
+        return import_onnx(path, fixed) if fixed else importer(path)
 
 
 class Compilation:
@@ -76,15 +88,17 @@ class Compilation:
         backends: Collection[str] = BACKENDS,
         *,
         fallback: bool = True,
+        fixed: Fixed | None = None,
     ) -> None:
         """Compiles the model at ``path``; raises :class:`ModelError` in one line.
 
-        Without ``fallback`` a task that cannot run on the array is such an error, not CPU code.
+        Without ``fallback`` a task that cannot run on the array is such an error, not CPU code. ``fixed`` says what is fixed of the
+        inputs.
         """
         from mlir import ir
 
         with new_context() as context, ir.Location.unknown():
-            self.module = import_model(path, context)
+            self.module = import_model(path, context, fixed)
             try:
                 run_passes(self.module, TO_TASKS)
                 self.machine = ir.Module.create()
@@ -107,20 +121,20 @@ class Compilation:
         return text
 
 
-def stage_text(path: Path, config: ArrayConfig, stage: str) -> str:
+def stage_text(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None) -> str:
     """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``."""
     if stage in TENSOR_STAGES:
-        return tensor_stage_text(path, TENSOR_STAGES[stage])
-    compilation = Compilation(path, config)
+        return tensor_stage_text(path, TENSOR_STAGES[stage], fixed)
+    compilation = Compilation(path, config, fixed=fixed)
     return compilation.text() if stage == "hwacc" else text_of(compilation.machine)
 
 
-def tensor_stage_text(path: Path, steps: Sequence[Step]) -> str:
+def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None) -> str:
     """The imported model after ``steps`` as text."""
     from mlir import ir
 
     with new_context() as context, ir.Location.unknown():
-        module = import_model(path, context)
+        module = import_model(path, context, fixed)
         try:
             run_passes(module, steps)
         except HwaccError as error:

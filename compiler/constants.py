@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from mlir import ir
 
-DTYPES = {"i1": "bool", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "f32": "float32", "f64": "float64"}
+DTYPES = {
+    "i1": "bool",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+}
 """NumPy's name of each element type that a buffer may have."""
 
 

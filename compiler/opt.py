@@ -12,10 +12,14 @@ from hwacc.compiler.context import first_diagnostic, new_context, parse_module
 from hwacc.compiler.plugins import load_plugins
 from hwacc.compiler.textual_pipeline import read_pipeline
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
+from hwacc.compiler.transforms.bound_indices import BoundIndices
+from hwacc.compiler.transforms.bytes_for_booleans import BytesForBooleans
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
 from hwacc.compiler.transforms.destination_style import DestinationStyle
 from hwacc.compiler.transforms.exact_quantise import ExactQuantise
+from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
+from hwacc.compiler.transforms.fold_constants import FoldConstants
 from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
 from hwacc.compiler.transforms.form_tasks import FormTasks
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
@@ -35,6 +39,8 @@ PASSES: dict[str, Pass] = {
     each.name: each
     for each in (
         ExactQuantise(),
+        Float32ForBfloat16(),
+        FoldConstants(),
         NormaliseContractions(),
         FoldZeroPoints(),
         FuseRescale(),
@@ -44,9 +50,11 @@ PASSES: dict[str, Pass] = {
         FormTasks(),
         VerifyHwacc(),
         ArrayToLinalg(),
+        BoundIndices(),
         DestinationStyle(),
-        RefuseNarrowElements(),
         CopiesToLinalg(),
+        BytesForBooleans(),
+        RefuseNarrowElements(),
     )
 }
 """Our passes, in the order in which the compiler runs them."""

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from hwacc import errors
 from hwacc.compiler import worker
+from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Optimised, Wish
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
@@ -42,31 +43,37 @@ def compile_model(
     backends: Collection[str] = BACKENDS,
     *,
     fallback: bool = True,
+    fixed: Fixed | None = None,
 ) -> Program:
     """Compiles a model file for an array.
 
     Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
     CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
-    Without ``fallback`` a task that the array cannot run is an error.
+    Without ``fallback`` a task that the array cannot run is an error. ``fixed`` says what is fixed of the inputs.
     Raises :class:`ModelError` in one line.
     """
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "program.hwx"
-        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, "output": str(output)}
+        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, **fixing(fixed), "output": str(output)}
         run_worker(path, request, progress)
         return load_program(output)
 
 
-def emit(path: Path, config: ArrayConfig, stage: str) -> str:
+def emit(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None) -> str:
     """A stage of the compilation of ``path`` as text, one of :data:`.stages.STAGES`; raises :class:`ModelError`."""
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
     if stage in LISTINGS:
-        return "\n".join(LISTINGS[stage](compile_model(path, config)))
+        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed)))
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{stage}.mlir"
-        run_worker(path, {"config": config.to_dict(), "stage": stage, "output": str(output)})
+        run_worker(path, {"config": config.to_dict(), "stage": stage, **fixing(fixed), "output": str(output)})
         return output.read_text()
+
+
+def fixing(fixed: Fixed | None) -> dict[str, Any]:
+    """The part of a request that says what is fixed of the inputs."""
+    return {"fixed": fixed.to_dict()} if fixed else {}
 
 
 def task_listing(program: Program) -> list[str]:

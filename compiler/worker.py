@@ -4,7 +4,7 @@ REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` and
 ``fallback`` for a program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
 is asked for, or a ``target`` for an object file and its header, where ``model`` is a program. Prints JSON
 lines: ``{"task": NAME}`` as it goes, at the end ``{"done": true}``, with what else there is to say, or
-``{"error": MESSAGE, "type": CLASS}``.
+``{"error": MESSAGE, "type": CLASS}``. ``fixed`` says what the user fixed of the inputs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.compilation import Compilation, stage_text
+from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Wish, optimise_file
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
@@ -46,10 +47,12 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         write_object_files(load_program(model), request["target"], output)
         return {}
     config = ArrayConfig.from_dict(request["config"])
+    fixed = Fixed.from_dict(request["fixed"]) if "fixed" in request else None
     if "stage" in request:
-        output.write_text(stage_text(model, config, request["stage"]))
+        output.write_text(stage_text(model, config, request["stage"], fixed))
         return {}
-    compilation = Compilation(model, config, lambda task: say({"task": task}), request["backends"], fallback=request["fallback"])
+    wishes = {"fallback": request["fallback"], "fixed": fixed}
+    compilation = Compilation(model, config, lambda task: say({"task": task}), request["backends"], **wishes)
     compilation.program.save(output)
     return {}
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
+from hwacc.compiler.transforms.bound_indices import BoundIndices
+from hwacc.compiler.transforms.bytes_for_booleans import BytesForBooleans
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
 from hwacc.compiler.transforms.destination_style import DestinationStyle
 from hwacc.compiler.transforms.passes import Step, run_passes
@@ -25,6 +27,7 @@ ENTRY = "entry"
 
 TO_LOOPS: tuple[Step, ...] = (
     ArrayToLinalg(),
+    BoundIndices(),
     "func.func(tosa-to-arith{include-apply-rescale=true})",
     "linalg-fuse-elementwise-ops",
     "canonicalize",
@@ -36,9 +39,10 @@ TO_LOOPS: tuple[Step, ...] = (
     "canonicalize",
     "cse",
     "buffer-deallocation-pipeline",
-    RefuseNarrowElements(),
     CopiesToLinalg(),
     "func.func(convert-linalg-to-loops)",
+    BytesForBooleans(),
+    RefuseNarrowElements(),
 )
 """From linalg on tensors to loops over buffers."""
 
@@ -49,7 +53,11 @@ TO_LLVM: tuple[Step, ...] = (
     "canonicalize",
     "cse",
     "convert-scf-to-cf",
-    "func.func(arith-expand)",
+    "math-extend-to-supported-types",
+    "func.func(arith-emulate-unsupported-floats{source-types=bf16 target-type=f32})",
+    "func.func(arith-expand{include-bf16=true})",
+    "func.func(math-expand-ops{ops=fpowi})",
+    "convert-math-to-funcs",
     "convert-math-to-llvm",
     "convert-math-to-libm",
     "convert-arith-to-llvm",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from hwacc.compiler.constants import constant_array, dtype_name
+from hwacc.compiler.constants import constant_array, constant_scalar, dtype_name
 from hwacc.compiler.context import given_name, source_name
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.contraction import Contraction, read_contraction
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import machine_function, stream_of
 from hwacc.compiler.emit.planner import Plan, plan_all
-from hwacc.compiler.transforms.build import VIEWS, view_root
+from hwacc.compiler.transforms.build import VIEWS, users, view_root
 from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import walk
 from hwacc.config import ArrayConfig
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Hears what is being compiled."""
+
+
+CONSTANTS = ("arith.constant", "linalg.fill", "tensor.empty")
+"""Operations of ``main`` whose results are the same at every run."""
 
 
 class ProgramBuilder:
@@ -78,10 +83,9 @@ class ProgramBuilder:
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:
         """Takes in one operation of ``main``."""
-        if op.name == "arith.constant":
-            array = constant_array(op.results[0])
-            assert array is not None
-            self._home[op.results[0]] = self.add_constant(given_name(op.location) or "constant", array)
+        if op.name in CONSTANTS:
+            if any(user.name in ("func.call", *VIEWS) for user in users(op.results[0])):
+                self._home[op.results[0]] = self.add_constant(given_name(op.location) or "constant", content(op))
         elif op.name in VIEWS:
             self._home[op.results[0]] = self._home[op.operands[0]]
         elif op.name == "func.call":
@@ -154,6 +158,16 @@ class ProgramBuilder:
         buffers = {slot: reads[arguments.index(op.operands[position])] for position, slot in enumerate(("input", "weights"))}
         packed = {slot: self.add_constant(f"{name}.{slot}", array) for slot, array in contraction.packed.items()}
         return {**buffers, **packed, "output": writes[0]}
+
+
+def content(op: ir.Operation) -> NDArray[Any]:
+    """What a constant, filled or empty tensor holds; for an empty one zeros."""
+    array = constant_array(op.results[0])
+    if array is not None:
+        return array
+    kind = op.results[0].type
+    number = constant_scalar(op.operands[0]) if op.name == "linalg.fill" else 0
+    return np.full(list(kind.shape), number, dtype_name(kind.element_type))
 
 
 def end_names(main: ir.Operation, key: str, count: int) -> list[str]:

@@ -9,20 +9,19 @@ arithmetic would, and the fusion of epilogues can recognise it safely.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import parse_module, source_name
 from hwacc.compiler.importers import flatbuffer
-from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT, ExactQuantise
+from hwacc.compiler.importers.converter import run_reader
+from hwacc.compiler.importers.tosa import TO_LINALG
+from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT
 from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
-from hwacc.compiler.transforms.passes import Step, run_passes, walk
-from hwacc.errors import MissingToolError, ModelError
+from hwacc.compiler.transforms.passes import run_passes, walk
+from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -38,22 +37,6 @@ LEFT_OVER = re.compile(r'= "?tfl\.(\w+)"?[ (]')
 
 TIME_LIMIT = 120.0
 """Seconds that the conversion to TOSA may take."""
-
-TARGET = (
-    "tosa-attach-target{profiles=pro_int,pro_fp "
-    "extensions=int16,int4,bf16,fp8e4m3,fp8e5m2,fft,variable,controlflow,doubleround,inexactround,dynamic level=none}"
-)
-"""Without it TOSA's verifier refuses double rounding."""
-
-TO_LINALG: tuple[Step, ...] = (
-    TARGET,
-    ExactQuantise(),
-    "tosa-to-linalg-pipeline",
-    "tosa-to-tensor",
-    "func.func(tosa-to-arith)",
-    "canonicalize",
-    "cse",
-)
 
 
 def import_tflite(path: Path) -> ir.Module:
@@ -72,7 +55,7 @@ def import_tosa(path: Path) -> tuple[ir.Module, Scales]:
     """The model as TOSA, its float-to-integer QUANTIZEs marked with their scale; and the quantisation of its ends."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{path.stem}.mlir"
-        answer = run_converter(path, output)
+        answer = run_reader(flatbuffer, [str(path), str(output)], path, kind="TensorFlow Lite model", extra="tflite", limit_s=TIME_LIMIT)
         text = output.read_text()
     require_tosa(text, str(path))
     module = parse_module(text, f"{path}: TOSA")
@@ -97,36 +80,6 @@ def name_ends(module: ir.Module, scales: Scales) -> None:
             del function.attributes[ENTRY_FUNCTION]
     for name in list(module.operation.attributes):
         del module.operation.attributes[name]
-
-
-def run_converter(path: Path, output: Path) -> dict[str, Any]:
-    """Runs :mod:`.flatbuffer` on ``path``; its answer, without errors. Raises :class:`ModelError`."""
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    command = [sys.executable, "-m", flatbuffer.__name__, str(path), str(output)]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise ModelError(f"{path}: conversion to TOSA took longer than {TIME_LIMIT:g} s; the file may be damaged") from None
-    try:
-        answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    except (json.JSONDecodeError, IndexError):
-        ending = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"
-        raise ModelError(f"{path}: damaged TensorFlow Lite model (its reader ended with {ending})") from None
-    if "error" in answer:
-        raise ModelError(f"{path}: {answer['error']}{complaint(run.stderr)}")
-    if "missing" in answer:
-        raise MissingToolError(f"reading .tflite files needs {answer['missing']}; install it with: pip install 'hwacc[tflite]'")
-    return answer
-
-
-def complaint(stderr: str) -> str:
-    """The first error that the converter printed, in brackets; empty when there is none."""
-    for line in stderr.splitlines():
-        _, found, message = line.partition("error: ")
-        if found:
-            return f" ({message.strip()})"
-    return ""
 
 
 def require_tosa(text: str, where: str) -> None:

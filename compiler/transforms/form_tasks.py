@@ -215,13 +215,20 @@ def describe(function: ir.Operation, group: Group) -> None:
     on_array = group.seed is not None and group.seed.name in TENSOR_OPS
     size = contraction_size(group.seed) if group.seed is not None else None
     shape = f"{size.m}x{size.k}x{size.n}" if size else describe_shape(list(group.ops[-1].results[0].type.shape))
-    reasons = [noted(op) for op in group.ops if noted(op)] or ["" if on_array else NOT_A_CONTRACTION]
+    reasons = [noted(op) for op in group.ops if noted(op)] or ["" if on_array else own_reason(group)]
     texts = {"operations": operations_of(group)}
     texts |= {"backend": "hwacc" if on_array else "cpu", "kind": size.kind if size else "other", "shape": shape, "reason": reasons[0]}
     for key, text in texts.items():
         function.attributes[f"hwacc.{key}"] = ir.StringAttr.get(text, function.context)
     with function.context:
         function.attributes["hwacc.macs"] = integer_attribute(size.macs if size else 0, 64)
+
+
+def own_reason(group: Group) -> str:
+    """Why the array does not run a task whose operations have no reason noted."""
+    return (
+        NOT_A_CONTRACTION if group.seed is None else f"{group.seed.name.removeprefix('linalg.')}: not a form that array tasks are made of"
+    )
 
 
 def operations_of(group: Group) -> str:

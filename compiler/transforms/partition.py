@@ -51,10 +51,22 @@ def owner_block(value: ir.Value) -> ir.Block:
 
 
 def is_cheap(op: ir.Operation) -> bool:
-    """Whether every task that needs the result makes it itself: constants, views, empty and filled tensors."""
-    if op.name in ("arith.constant", "tensor.empty", *VIEWS):
+    """Whether every task that needs the result makes it itself: constants, views, empty and filled tensors, single numbers."""
+    if op.name in ("arith.constant", "tensor.empty", *VIEWS) or is_number(op):
         return True
     return op.name == "linalg.fill" and constant_array(op.operands[0]) is not None
+
+
+def is_number(op: ir.Operation) -> bool:
+    """Whether ``op`` computes a single number, or reads one from a tensor: no buffer holds it."""
+    return op.name == "tensor.extract" or (op.name.startswith(("arith.", "index.", "math.")) and not is_tensor(op.results[0]))
+
+
+def is_tensor(value: ir.Value) -> bool:
+    """Whether a value is a tensor."""
+    from mlir import ir
+
+    return isinstance(value.type, ir.RankedTensorType)
 
 
 def producers(op: ir.Operation) -> list[ir.Operation]:

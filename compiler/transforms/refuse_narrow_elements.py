@@ -1,12 +1,12 @@
 """Refuses buffers whose elements are narrower than a byte.
 
 Upstream's lowering of memrefs to LLVM aborts the process on them
-(``getWidth() >= 8`` in MLIR 22.1). Most boolean tensors vanish when
-elementwise operations are fused; the model of one that is left gets an error:
+(``getWidth() >= 8`` in MLIR 22.1). Booleans are bytes by then
+(:mod:`.bytes_for_booleans`); the model with other ones gets an error:
 
-    %alloc = memref.alloc() : memref<4xi1>
+    %alloc = memref.alloc() : memref<4xi4>
 
-is refused with ``memref<4xi1>: tensors of booleans are not supported``.
+is refused with ``memref<4xi4>: elements narrower than a byte are not supported``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RefuseNarrowElements(Pass):
             arguments = [argument for region in op.regions for block in region.blocks for argument in block.arguments]
             for value in (*op.results, *arguments):
                 if isinstance(value.type, ir.MemRefType) and is_narrow(value.type.element_type):
-                    op.location.emit_error(f"{value.type}: tensors of booleans are not supported")
+                    op.location.emit_error(f"{value.type}: elements narrower than a byte are not supported")
                     raise RejectedError
 
 

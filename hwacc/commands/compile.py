@@ -11,8 +11,9 @@ from hwacc.commands.explain import explanation, show_explanation
 from hwacc.commands.files import write_text
 from hwacc.commands.listing import summary
 from hwacc.commands.object_file import OBJECT_STAGE, checked_output, this_machine, write_object
-from hwacc.commands.options import ConfigChoice, config_options, json_option
+from hwacc.commands.options import ConfigChoice, config_options, fix_options, json_option
 from hwacc.compiler.aot.machine_code import TARGETS
+from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
@@ -20,7 +21,7 @@ from hwacc.program import Program
 
 PROGRAM_STAGE = "program"
 ALL_STAGES = {**STAGES, PROGRAM_STAGE: "buffers and tasks", OBJECT_STAGE: "MODEL.o and MODEL.h, for C (docs/c_abi.md)"}
-HELP = """Compile MODEL (.tflite) to a program that `hwacc run` takes, or show a stage.
+HELP = """Compile MODEL (.tflite, .onnx, .pt2 or .mlir) to a program that `hwacc run` takes, or show a stage.
 
 \b
 Stages:
@@ -30,6 +31,7 @@ Examples:
   hwacc compile model.tflite -o model.hwx
   hwacc compile model.tflite --explain
   hwacc compile model.tflite --emit linalg | less
+  hwacc compile model.onnx --shape input=1x576 --fix sr=16000
   hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
   hwacc compile model.tflite --emit object --target aarch64 -o model.o
 """
@@ -37,6 +39,7 @@ Examples:
 
 @click.command("compile", help=HELP.format(stages="\n".join(f"  {name:<12}{text}" for name, text in ALL_STAGES.items())))
 @click.argument("model", type=click.Path(path_type=Path))
+@fix_options
 @config_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write.  [default: MODEL's name with .hwx]")
 @click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text, or write an object file, not a program.")
@@ -53,6 +56,8 @@ def command(
     explain: bool,
     no_fallback: bool,
     as_json: bool,
+    shape: tuple[str, ...],
+    fix: tuple[str, ...],
 ) -> None:
     """See :data:`HELP`."""
     if emit is not None and explain:
@@ -61,17 +66,17 @@ def command(
         raise click.UsageError("--json is for --explain")
     if target is not None and emit != OBJECT_STAGE:
         raise click.UsageError("--target is for --emit object")
-    chosen = config.resolve()
+    chosen, fixed = config.resolve(), Fixed.from_words(shape, fix)
     if emit == OBJECT_STAGE:
         target, output = target or this_machine(), checked_output(output or Path(model.stem + ".o"))
-        write_object(_compile(model, chosen, fallback=not no_fallback), target, output)
+        write_object(_compile(model, chosen, fixed, fallback=not no_fallback), target, output)
         return
     if emit is not None and emit != PROGRAM_STAGE:
         if no_fallback:
             raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
-        _answer(_stage(model, chosen, emit), output)
+        _answer(_stage(model, chosen, fixed, emit), output)
         return
-    program = _compile(model, chosen, fallback=not no_fallback)
+    program = _compile(model, chosen, fixed, fallback=not no_fallback)
     if emit is not None:
         _answer("\n".join(summary(program)), output)
         return
@@ -83,19 +88,19 @@ def command(
         show_explanation(program)
 
 
-def _compile(model: Path, config: ArrayConfig, *, fallback: bool) -> Program:
+def _compile(model: Path, config: ArrayConfig, fixed: Fixed, *, fallback: bool) -> Program:
     from hwacc.compiler.pipeline import compile_model
 
     with progress() as report:
         report(f"compiling {model}")
-        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), fallback=fallback)
+        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), fallback=fallback, fixed=fixed)
 
 
-def _stage(model: Path, config: ArrayConfig, stage: str) -> str:
+def _stage(model: Path, config: ArrayConfig, fixed: Fixed, stage: str) -> str:
     from hwacc.compiler.pipeline import emit
 
     with progress():
-        return emit(model, config, stage)
+        return emit(model, config, stage, fixed)
 
 
 def _answer(text: str, output: Path | None) -> None:

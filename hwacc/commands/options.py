@@ -61,6 +61,14 @@ def config_options(command: Command) -> Command:
     return click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE.json", help=help_file)(wrapper)  # type: ignore[return-value]
 
 
+def fix_options(command: Command) -> Command:
+    """Adds ``--shape`` and ``--fix``, what is fixed about the inputs of an ONNX model; the command gets ``shape`` and ``fix``, words."""
+    help_fix = "Make input NAME a constant (.onnx)."
+    wrapper = click.option("--fix", "fix", multiple=True, metavar="NAME=NUMBER", help=help_fix)(command)
+    help_shape = "Size of an input whose size varies, such as x=1x576 (.onnx)."
+    return click.option("--shape", "shape", multiple=True, metavar="NAME=SIZES", help=help_shape)(wrapper)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 memory_latency_option = click.option(
     "--memory-latency", type=click.IntRange(0, 10_000), metavar="CYCLES", help="Latency of simulated memory, each way.  [default: 32]"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwacc.commands.console import Progress, answer_json, note, progress
-from hwacc.commands.options import ConfigChoice, array_option, config_options, json_option, memory_latency_option
+from hwacc.commands.options import ConfigChoice, array_option, config_options, fix_options, json_option, memory_latency_option
 from hwacc.commands.session import Session
 from hwacc.errors import HwaccError, InputError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Inputs = list[list[Any]]
 
 PROGRAM_SUFFIX = ".hwx"
+CHECKED_SUFFIX = ".tflite"
+"""Models that the reference interpreter runs."""
 
 
 @click.command("run")
@@ -39,9 +41,10 @@ PROGRAM_SUFFIX = ".hwx"
 @memory_latency_option
 @array_option
 @json_option
+@fix_options
 @config_options
 def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) -> None:
-    """Run MODEL (.tflite, or a .hwx program) and say where its time went.
+    """Run MODEL (.tflite, .onnx, .pt2, .mlir, or a .hwx program) and say where its time went.
 
     Pictures are scaled to the model's input; int8 models get pixel − 128, float models 0 to 255. Exits with 1 if --check finds a
     difference.
@@ -69,7 +72,7 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
 
     kind_of(options["device"])  # a wrong name should not cost a compilation
     _require_one_kind_of_input(options["files"], options["count"])
-    program = _load(model, config, report)
+    program = _load(model, config, options, report)
     sets = _inputs(model, program, options)
     reference = _reference(model) if options["check"] else None
     runs, array = _run(program, sets, options, report)
@@ -81,7 +84,7 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
     return Session(program, options["device"], array, runs, check, seed, _best(model, options["labels_file"], runs))
 
 
-def _load(model: Path, config: ConfigChoice, report: Progress) -> Program:
+def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress) -> Program:
     """The program: read if MODEL is one, else compiled."""
     if model.suffix == PROGRAM_SUFFIX:
         from hwacc.errors import ConfigError
@@ -93,10 +96,12 @@ def _load(model: Path, config: ConfigChoice, report: Progress) -> Program:
             difference = wanted.difference(program.config)
             raise ConfigError(f"{model} was compiled for another configuration: {difference}; compile the model again")
         return program
+    from hwacc.compiler.importers.fixed import Fixed
     from hwacc.compiler.pipeline import compile_model
 
+    fixed = Fixed.from_words(options["shape"], options["fix"])
     report(f"compiling {model}")
-    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"))
+    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"), fixed=fixed)
 
 
 def _require_one_kind_of_input(files: tuple[Path, ...], count: int | None) -> None:
@@ -118,10 +123,10 @@ def _inputs(model: Path, program: Program, options: dict[str, Any]) -> Inputs:
 
 
 def _reference(model: Path) -> Any:
-    from hwacc.coordinator.check import ReferenceInterpreter
+    from hwacc.coordinator.check import REFERENCE, ReferenceInterpreter
 
-    if model.suffix == PROGRAM_SUFFIX:
-        raise InputError(f"--check runs the model itself with the reference interpreter; give the .tflite file, not {model}")
+    if model.suffix.lower() != CHECKED_SUFFIX:
+        raise InputError(f"--check runs the model itself with {REFERENCE}, which takes {CHECKED_SUFFIX} files, not {model}")
     return ReferenceInterpreter(model)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hwacc.program import load_program
 from hwacc.stream import Stream
 from tests.cli.command import complaint, hwacc
+from tests.compiler.test_onnx import branching
 from tests.driver.streams import copy_stream
 
 
@@ -163,3 +164,12 @@ def test_a_program_holds_streams_that_are_files_of_their_own(program: Path, tmp_
     assert hwacc("disasm", path).stdout.count("COMPUTE") == sum(
         d.op.name == "COMPUTE" for d in Stream.from_bytes(path.read_bytes()).descriptors
     )
+
+
+def test_shapes_and_values_reach_the_importer(tmp_path: Path) -> None:
+    path = tmp_path / "branch.onnx"
+    path.write_bytes(branching())
+    outcome = hwacc("compile", path, "--fix", "mode=3", "--emit", "program")
+    assert outcome.code == 0 and "buffer 0 x: input float32 4, 16 bytes" in outcome.stdout and "mode" not in outcome.stdout
+    assert complaint("compile", path, "--shape", "x=5") == f"{path}: input x has the size 4 where 5 is wanted"
+    assert complaint("run", path, "--random", 1, "--fix", "mode=fast") == "'mode=fast' fixes no value; write NAME=NUMBER, such as sr=16000"

@@ -153,7 +153,7 @@ def test_a_program_for_another_array_says_what_differs(program: Path) -> None:
 
 def test_a_program_cannot_be_checked_without_its_model(program: Path) -> None:
     message = complaint("run", program, "--random", 1, "--check")
-    assert message == f"--check runs the model itself with the reference interpreter; give the .tflite file, not {program}"
+    assert message == f"--check runs the model itself with tflite-micro, which takes .tflite files, not {program}"
 
 
 def test_labels_that_do_not_fit_are_refused_when_asked_for(program: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hwacc.coordinator.backends.cpu import CpuBackend
 from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.check import ReferenceInterpreter
-from hwacc.coordinator.runner import Runner
+from hwacc.coordinator.runner import Runner, memory_needed
 from hwacc.driver.device import Device
 from hwacc.program import Program
 
@@ -55,7 +55,7 @@ def run_on_cpu(program: Program, sets: Sequence[Arrays]) -> list[Arrays]:
 def run_on_model(program: Program, sets: Sequence[Arrays]) -> list[Arrays]:
     """The outputs for each set of inputs, array tasks on the functional model."""
     with (
-        Device.open("model", program.config) as device,
+        Device.open("model", program.config, memory_bytes=memory_needed(program)) as device,
         Runner(program, device, [HwaccBackend(device), HostBackend(CpuBackend())]) as runner,
     ):
         return [list(runner.run(inputs).outputs) for inputs in sets]

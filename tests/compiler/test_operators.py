@@ -170,6 +170,17 @@ def test_residual_network_is_exact_with_its_inner_results(tmp_path: Path) -> Non
     assert len(program.indices("output")) == 4
 
 
+def test_booleans_are_bytes_from_input_to_output(tmp_path: Path) -> None:
+    model = ModelBuilder(SEED)
+    source, result = model.tensor((1, 5), "bool"), model.tensor((1, 5), "bool")
+    model.operator("LOGICAL_NOT", [source], [result])
+    path = tmp_path / "model.tflite"
+    path.write_bytes(model.build([source], [result]))
+    flags = np.array([[True, False, False, True, True]])
+    ((inverted,),) = run_on_cpu(Compilation(path, TINY).program, [[flags]])
+    np.testing.assert_array_equal(inverted, ~flags)
+
+
 def test_quantise_rounds_halves_away_from_zero(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(quantise(ModelBuilder(SEED)))

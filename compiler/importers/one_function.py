@@ -1,0 +1,166 @@
+"""What every importer owes: one function of linalg on static tensors.
+
+Importers lower their formats as far as upstream takes them and hand the module
+to :func:`as_one_function`, which inlines what it calls and says, with the
+place in the source, what the rest of the compiler cannot take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hwacc.compiler.constants import dtype_name
+from hwacc.compiler.context import source_name
+from hwacc.compiler.importers.resources import resources_to_constants
+from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
+from hwacc.compiler.transforms.fold_constants import FoldConstants
+from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
+from hwacc.compiler.transforms.partition import is_number, is_tensor
+from hwacc.compiler.transforms.passes import Step, run_passes, walk
+from hwacc.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlir import ir
+
+MAIN = "main"
+"""The function that is the model, where a module has several that could be."""
+
+INLINE: tuple[Step, ...] = ("inline", "symbol-dce", "func.func(convert-elementwise-to-linalg)")
+"""One function, whose arithmetic on tensors is linalg's."""
+
+TIDY: tuple[Step, ...] = (Float32ForBfloat16(), "canonicalize", FoldConstants(), "canonicalize", "cse")
+
+DIALECTS = ("arith", "builtin", "cf", "func", "hwacc", "index", "linalg", "math", "scf", "tensor")
+"""Dialects whose operations the compiler takes."""
+
+OTHERS = ("tosa.apply_scale",)
+"""Operations of other dialects that it takes."""
+
+WITHOUT_LOOPS = (
+    "linalg.softmax",
+    "linalg.winograd_filter_transform",
+    "linalg.winograd_input_transform",
+    "linalg.winograd_output_transform",
+)
+"""Operations that upstream cannot turn into loops."""
+
+
+def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
+    """Makes ``module`` one function without attributes of other tools, and names its ends where the importer knows their names.
+
+    Raises :class:`ModelError` naming ``where`` and the place.
+    """
+    from mlir import ir
+
+    hide_callees(module, where)
+    try:
+        run_passes(module, INLINE)
+        resources_to_constants(module)
+        run_passes(module, TIDY)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
+    for name in list(module.operation.attributes):
+        del module.operation.attributes[name]
+    (function,) = functions(module)
+    for name in ("arg_attrs", "res_attrs"):
+        if name in function.attributes:
+            del function.attributes[name]
+    for name, ends in ((INPUTS, inputs), (OUTPUTS, outputs)):
+        if ends:
+            function.attributes[name] = ir.ArrayAttr.get([ir.StringAttr.get(end) for end in ends])
+    require_ends(function, where)
+    require_supported(module, where)
+
+
+def functions(module: ir.Module) -> list[ir.Operation]:
+    """The functions of a module that have a body."""
+    return [op for op in walk(module.operation, "func.func") if len(op.regions[0].blocks)]
+
+
+def hide_callees(module: ir.Module, where: str) -> None:
+    """Makes all functions but the model private, so that they can go once they are inlined; raises :class:`ModelError`."""
+    from mlir import ir
+
+    found = functions(module)
+    if not found:
+        raise ModelError(f"{where}: holds no function with a body; a model is one function on tensors")
+    names = [op.attributes["sym_name"].value for op in found]
+    public = [
+        n for n, op in zip(names, found) if "sym_visibility" not in op.attributes or op.attributes["sym_visibility"].value == "public"
+    ]
+    if MAIN not in names and len(public) != 1:
+        raise ModelError(f"{where}: which of the functions {', '.join(names)} is the model? Call it {MAIN}, or make the others private")
+    model = MAIN if MAIN in names else public[0]
+    for name, op in zip(names, found):
+        if name != model:
+            op.attributes["sym_visibility"] = ir.StringAttr.get("private", op.context)
+        elif "sym_visibility" in op.attributes:
+            del op.attributes["sym_visibility"]
+
+
+def require_ends(function: ir.Operation, where: str) -> None:
+    """Raises :class:`ModelError` unless the function takes and returns static tensors that a buffer can hold."""
+    kind = function.attributes["function_type"].value
+    if len(function.regions[0].blocks) > 1:
+        raise ModelError(f"{where}: the function branches (it has {len(function.regions[0].blocks)} blocks), which is not supported")
+    if not kind.results:
+        raise ModelError(f"{where}: the function returns nothing")
+    for what, types in (("input", kind.inputs), ("output", kind.results)):
+        for number, each in enumerate(types):
+            fault = end_fault(each)
+            if fault:
+                raise ModelError(f"{where}: {what} {number} is {each}: {fault}")
+
+
+def end_fault(kind: ir.Type) -> str:
+    """Why an input or output cannot have this type; empty if it can."""
+    from mlir import ir
+
+    if not isinstance(kind, ir.RankedTensorType):
+        return "only tensors with a known rank are supported"
+    if not kind.has_static_shape:
+        return "only static sizes are supported"
+    return "" if dtype_name(kind.element_type) else f"no buffer holds elements of {kind.element_type}"
+
+
+def require_supported(module: ir.Module, where: str) -> None:
+    """Raises :class:`ModelError` for the first operation that the compiler does not take."""
+    (function,) = functions(module)
+    body = function.regions[0].blocks[0]
+    for op in walk(module.operation):
+        fault = op_fault(op) or (number_fault(op) if op.block == body else "")
+        if fault:
+            raise ModelError(f"{where}: {op.name}{place(op)} {fault}")
+
+
+def op_fault(op: ir.Operation) -> str:
+    """Why the compiler cannot take an operation; empty if it can."""
+    from mlir import ir
+
+    if op.name.partition(".")[0] not in DIALECTS and op.name not in OTHERS:
+        return "is not supported"
+    if op.name in WITHOUT_LOOPS:
+        return "is not supported: it has no form in loops"
+    if op.name == "func.call":
+        return f"calls {op.attributes['callee'].value}, which cannot be inlined (it has no body, or calls itself)"
+    for result in op.results:
+        if isinstance(result.type, (ir.UnrankedTensorType, ir.ComplexType)) or "complex<" in str(result.type):
+            return f"has the type {result.type}, which is not supported"
+        if isinstance(result.type, ir.RankedTensorType) and not result.type.has_static_shape:
+            return f"has the dynamic type {result.type}; only static sizes are supported"
+    return ""
+
+
+def number_fault(op: ir.Operation) -> str:
+    """Why an operation outside loops cannot give what it gives, which is no tensor; empty if it can."""
+    if is_number(op) or op.name == "arith.constant" or all(is_tensor(result) for result in op.results):
+        return ""
+    kind = next(result.type for result in op.results if not is_tensor(result))
+    return f"gives {kind}; outside loops only tensors, and arithmetic on numbers, are supported"
+
+
+def place(op: ir.Operation) -> str:
+    """Where an operation came from, in words; empty if it does not say."""
+    name = source_name(op.location)
+    return f" at {name!r}" if name else ""

@@ -1,0 +1,61 @@
+// RUN: hwacc opt %s --split-input-file --pass-pipeline='builtin.module(fold-constants,canonicalize)' | FileCheck %s
+
+// A transposed constant is a constant, whichever way the transposition is written.
+// CHECK-LABEL: @transposed
+// CHECK: arith.constant dense<{{\[\[}}1, 4], [2, 5], [3, 6]]> : tensor<3x2xi32>
+// CHECK-NOT: linalg
+func.func @transposed() -> (tensor<3x2xi32>, tensor<3x2xi32>) {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6]]> : tensor<2x3xi32>
+  %e = tensor.empty() : tensor<3x2xi32>
+  %0 = linalg.transpose ins(%w : tensor<2x3xi32>) outs(%e : tensor<3x2xi32>) permutation = [1, 0]
+  %1 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<2x3xi32>) outs(%e : tensor<3x2xi32>) {
+  ^bb0(%in: i32, %out: i32):
+    linalg.yield %in : i32
+  } -> tensor<3x2xi32>
+  return %0, %1 : tensor<3x2xi32>, tensor<3x2xi32>
+}
+
+// -----
+
+// Three dimensions go where the permutation says, not the other way round.
+// CHECK-LABEL: @rotated
+// CHECK: arith.constant dense<{{\[\[\[}}1], [2]], {{\[\[}}3], [4]], {{\[\[}}5], [6]]]> : tensor<3x2x1xi32>
+func.func @rotated() -> tensor<3x2x1xi32> {
+  %w = arith.constant dense<[[[1], [3], [5]], [[2], [4], [6]]]> : tensor<2x3x1xi32>
+  %e = tensor.empty() : tensor<3x2x1xi32>
+  %0 = linalg.transpose ins(%w : tensor<2x3x1xi32>) outs(%e : tensor<3x2x1xi32>) permutation = [1, 0, 2]
+  return %0 : tensor<3x2x1xi32>
+}
+
+// -----
+
+// A part of a constant is a constant, with strides and with a dimension that goes.
+// CHECK-LABEL: @sliced
+// CHECK: arith.constant dense<[4, 6]> : tensor<2xi32>
+// CHECK-NOT: tensor.extract_slice
+func.func @sliced() -> tensor<2xi32> {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6]]> : tensor<2x3xi32>
+  %0 = tensor.extract_slice %w[1, 0] [1, 2] [1, 2] : tensor<2x3xi32> to tensor<2xi32>
+  return %0 : tensor<2xi32>
+}
+
+// -----
+
+// Arithmetic on a constant, and a transposition of an input, stay.
+// CHECK-LABEL: @stays
+// CHECK: linalg.generic
+// CHECK: linalg.transpose
+func.func @stays(%x: tensor<2x3xi32>) -> (tensor<2x3xi32>, tensor<3x2xi32>) {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6]]> : tensor<2x3xi32>
+  %e = tensor.empty() : tensor<2x3xi32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<2x3xi32>) outs(%e : tensor<2x3xi32>) {
+  ^bb0(%in: i32, %out: i32):
+    %1 = arith.addi %in, %in : i32
+    linalg.yield %1 : i32
+  } -> tensor<2x3xi32>
+  %f = tensor.empty() : tensor<3x2xi32>
+  %2 = linalg.transpose ins(%x : tensor<2x3xi32>) outs(%f : tensor<3x2xi32>) permutation = [1, 0]
+  return %0, %2 : tensor<2x3xi32>, tensor<3x2xi32>
+}
