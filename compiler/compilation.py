@@ -6,12 +6,17 @@ its own, because MLIR aborts on what its authors did not foresee.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import new_context
-from hwacc.compiler.emit.tasks import ProgramBuilder, Progress
+from hwacc.compiler.dialects.hwacc import TENSOR_OPS
+from hwacc.compiler.emit.contraction import read_contraction
+from hwacc.compiler.emit.plain import plain_spec
+from hwacc.compiler.emit.tasks import ProgramBuilder, Progress, attribute
+from hwacc.compiler.emit.tuned_file import load_tuned, notes
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.importers.mlir_text import import_mlir
 from hwacc.compiler.importers.onnx import import_onnx
@@ -23,7 +28,7 @@ from hwacc.compiler.transforms.form_tasks import FormTasks
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
-from hwacc.compiler.transforms.passes import Step, run_passes
+from hwacc.compiler.transforms.passes import Step, run_passes, walk
 from hwacc.compiler.transforms.separate_outputs import SeparateOutputs
 from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
 from hwacc.config import ArrayConfig
@@ -58,6 +63,9 @@ TO_TASKS: tuple[Step, ...] = (*NORMALISE, SeparateOutputs(), FormTasks(), Verify
 TENSOR_STAGES: dict[str, tuple[Step, ...]] = {"linalg": (), "normalised": NORMALISE, "tasks": TO_TASKS}
 """The stages that no array's size has a part in: the passes from the imported model on."""
 
+PRODUCTS = "products"
+"""The stage that lists the products for the array, see :func:`products_text`."""
+
 BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
 
@@ -89,22 +97,25 @@ class Compilation:
         *,
         fallback: bool = True,
         fixed: Fixed | None = None,
+        tuned: Path | None = None,
     ) -> None:
         """Compiles the model at ``path``; raises :class:`ModelError` in one line.
 
         Without ``fallback`` a task that cannot run on the array is such an error, not CPU code. ``fixed`` says what is fixed of the
-        inputs.
+        inputs. Products that the file ``tuned`` has a plan for are planned so; ``notes`` says what it was good for.
         """
         from mlir import ir
 
+        arrays = load_tuned(tuned) if tuned is not None else {}
         with new_context() as context, ir.Location.unknown():
             self.module = import_model(path, context, fixed)
             try:
                 run_passes(self.module, TO_TASKS)
                 self.machine = ir.Module.create()
-                builder = ProgramBuilder(config, self.machine, backends, progress, fallback=fallback)
+                builder = ProgramBuilder(config, self.machine, backends, progress, fallback=fallback, tuned=arrays.get(config))
                 self.program = builder.build(self.module, path.stem)
-                run_passes(self.machine, (VerifyHwacc(),))
+                self.notes = notes(tuned, arrays, config, builder.used) if tuned is not None else []
+                self.machine.operation.verify()
             except HwaccError as error:
                 raise type(error)(f"{path}: {error}") from None
 
@@ -121,16 +132,33 @@ class Compilation:
         return text
 
 
-def stage_text(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None) -> str:
-    """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``."""
+def stage_text(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None, tuned: Path | None = None) -> str:
+    """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``, or :data:`PRODUCTS`."""
+    if stage == PRODUCTS:
+        return products_text(path, config, fixed)
     if stage in TENSOR_STAGES:
         return tensor_stage_text(path, TENSOR_STAGES[stage], fixed)
-    compilation = Compilation(path, config, fixed=fixed)
+    compilation = Compilation(path, config, fixed=fixed, tuned=tuned)
     return compilation.text() if stage == "hwacc" else text_of(compilation.machine)
 
 
-def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None) -> str:
-    """The imported model after ``steps`` as text."""
+def products_text(path: Path, config: ArrayConfig, fixed: Fixed | None = None) -> str:
+    """The products that the array is to compute, as JSON: ``[task, product]`` each, in their order."""
+
+    def text(module: ir.Module) -> str:
+        ops = walk(module.operation, *TENSOR_OPS)
+        return json.dumps([(attribute(op.parent, "sym_name"), plain_spec(read_contraction(op, config).spec)) for op in ops])
+
+    return tensor_stage_text(path, TO_TASKS, fixed, text)
+
+
+def text_of(module: ir.Module) -> str:
+    """The module as text, constants in full."""
+    return str(module.operation.get_asm()) + "\n"
+
+
+def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None, text: Callable[[ir.Module], str] = text_of) -> str:
+    """The imported model after ``steps``, as ``text`` makes it."""
     from mlir import ir
 
     with new_context() as context, ir.Location.unknown():
@@ -139,9 +167,4 @@ def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = N
             run_passes(module, steps)
         except HwaccError as error:
             raise type(error)(f"{path}: {error}") from None
-        return text_of(module)
-
-
-def text_of(module: ir.Module) -> str:
-    """The module as text, constants in full."""
-    return str(module.operation.get_asm()) + "\n"
+        return text(module)

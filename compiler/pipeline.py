@@ -18,6 +18,9 @@ from typing import IO, Any
 
 from hwacc import errors
 from hwacc.compiler import worker
+from hwacc.compiler.compilation import PRODUCTS
+from hwacc.compiler.emit.plain import spec_of
+from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Optimised, Wish
 from hwacc.compiler.stages import STAGES
@@ -44,36 +47,56 @@ def compile_model(
     *,
     fallback: bool = True,
     fixed: Fixed | None = None,
+    tuned: Path | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Program:
     """Compiles a model file for an array.
 
     Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
     CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
     Without ``fallback`` a task that the array cannot run is an error. ``fixed`` says what is fixed of the inputs.
+    Products that the file ``tuned`` has a plan for are planned so; ``note`` hears what it was good for.
     Raises :class:`ModelError` in one line.
     """
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "program.hwx"
-        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, **fixing(fixed), "output": str(output)}
-        run_worker(path, request, progress)
+        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, "output": str(output)}
+        answer = run_worker(path, {**request, **fixing(fixed), **tuning(tuned)}, progress)
+        for line in answer["notes"]:
+            (note or (lambda text: None))(line)
         return load_program(output)
 
 
-def emit(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None) -> str:
+def emit(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None, tuned: Path | None = None) -> str:
     """A stage of the compilation of ``path`` as text, one of :data:`.stages.STAGES`; raises :class:`ModelError`."""
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
     if stage in LISTINGS:
-        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed)))
+        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed, tuned=tuned)))
+    return _stage(path, config, stage, fixed, tuned)
+
+
+def products(path: Path, config: ArrayConfig, fixed: Fixed | None = None) -> list[tuple[str, ContractionSpec]]:
+    """The products of ``path`` that the array is to compute, each with the name of its task; raises :class:`ModelError`."""
+    return [(task, spec_of(values)) for task, values in json.loads(_stage(path, config, PRODUCTS, fixed, None))]
+
+
+def _stage(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None, tuned: Path | None) -> str:
+    """What the worker writes for a stage that is not read off a program."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{stage}.mlir"
-        run_worker(path, {"config": config.to_dict(), "stage": stage, **fixing(fixed), "output": str(output)})
+        run_worker(path, {"config": config.to_dict(), "stage": stage, **fixing(fixed), **tuning(tuned), "output": str(output)})
         return output.read_text()
 
 
 def fixing(fixed: Fixed | None) -> dict[str, Any]:
     """The part of a request that says what is fixed of the inputs."""
     return {"fixed": fixed.to_dict()} if fixed else {}
+
+
+def tuning(tuned: Path | None) -> dict[str, Any]:
+    """The part of a request that names a file of tuned plans."""
+    return {"tuned": str(tuned)} if tuned is not None else {}
 
 
 def task_listing(program: Program) -> list[str]:

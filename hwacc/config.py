@@ -65,9 +65,9 @@ class ArrayConfig:
                 raise ConfigError(f"{name} must be a power of two from {low} to {high}, not {value!r}")
         if self.bus_bytes > self.acc_word_bytes:
             raise ConfigError(f"bus_bytes must be at most {self.acc_word_bytes}, four for each column, not {self.bus_bytes}")
-        if not 20 <= self.address_bits <= 40:
+        if not isinstance(self.address_bits, int) or not 20 <= self.address_bits <= 40:
             raise ConfigError(f"address_bits must be from 20 to 40, not {self.address_bits!r}")
-        if self.dataflows not in DATAFLOWS:
+        if not isinstance(self.dataflows, str) or self.dataflows not in DATAFLOWS:
             raise ConfigError(f"dataflows must be one of {', '.join(DATAFLOWS)}, not {self.dataflows!r}")
 
     @property

@@ -29,6 +29,10 @@ class ModelError(HwaccError):
     """A user's model cannot be read or cannot be compiled."""
 
 
+class TunedError(HwaccError):
+    """A file of tuned plans is damaged, or is no such file."""
+
+
 class InputError(HwaccError):
     """An input given to a model is missing or has the wrong type or shape."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from itertools import takewhile
+from typing import NoReturn
 
 from hwacc.errors import EncodingError
 
@@ -112,12 +113,12 @@ class Field:
     signed: bool = False
     default: int = 0
 
-    @property
+    @cached_property
     def low(self) -> int:
         """Smallest value that the field can hold."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
-    @property
+    @cached_property
     def high(self) -> int:
         """Largest value that the field can hold."""
         return (1 << (self.bits - int(self.signed))) - 1
@@ -175,7 +176,11 @@ class Op:
 
     def needs_long(self, values: Mapping[str, int]) -> bool:
         """Whether a field of the second half is not at its default; one that ``values`` does not name is."""
-        return any(values.get(field.name, field.default) != field.default for field in self.second_fields)
+        return any(values.get(name, default) != default for name, default in self._second_defaults)
+
+    @cached_property
+    def _second_defaults(self) -> tuple[tuple[str, int], ...]:
+        return tuple((field.name, field.default) for field in self.second_fields)
 
 
 HEADER: tuple[Field, ...] = (
@@ -417,10 +422,13 @@ def describe(op: Op, **values: int) -> Descriptor:
 
     Raises :class:`EncodingError` for an unknown field or a value that does not fit.
     """
-    full = op.defaults | {name: int(value) for name, value in values.items()}
+    given = {name: int(value) for name, value in values.items()}
+    for name, value in given.items():
+        field = op.field(name)
+        if not field.low <= value <= field.high:
+            _refuse(field, value, op.name)
+    full = op.defaults | given
     full["long"] = int(op.needs_long(full))
-    for name in values:
-        _check(op.field(name), full[name], op.name)
     return Descriptor(op, full)
 
 
@@ -451,7 +459,8 @@ def pack(fields: tuple[Field, ...], values: Mapping[str, int], where: str, size:
     bits = position = 0
     for field in fields:
         value = values[field.name]
-        _check(field, value, where)
+        if not field.low <= value <= field.high:
+            _refuse(field, value, where)
         bits |= (value & ((1 << field.bits) - 1)) << position
         position += field.bits
     return bits.to_bytes(size, "little")
@@ -468,10 +477,9 @@ def unpack(fields: tuple[Field, ...], data: bytes) -> dict[str, int]:
     return values
 
 
-def _check(field: Field, value: int, where: str) -> None:
-    if not field.low <= value <= field.high:
-        kind = "signed" if field.signed else "unsigned"
-        raise EncodingError(f"{where}.{field.name} must fit in {field.bits} {kind} bits, not {value}")
+def _refuse(field: Field, value: int, where: str) -> NoReturn:
+    kind = "signed" if field.signed else "unsigned"
+    raise EncodingError(f"{where}.{field.name} must fit in {field.bits} {kind} bits, not {value}")
 
 
 def _default_second_half() -> bytes:

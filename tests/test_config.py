@@ -36,6 +36,12 @@ def test_unknown_dataflows_are_refused() -> None:
         ArrayConfig(dataflows="input-stationary")
 
 
+@pytest.mark.parametrize(("name", "value"), [("rows", "4"), ("address_bits", "32"), ("address_bits", None), ("dataflows", ["both"])])
+def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} must be "):
+        ArrayConfig.from_dict({name: value})
+
+
 def test_a_device_that_publishes_no_dataflow_is_refused() -> None:
     with pytest.raises(ConfigError, match="dataflows must be one of"):
         csr.config_from_constants({**csr.constants(TINY), "DATAFLOWS": 0})

@@ -38,9 +38,12 @@ def op_name(op: isa.Op) -> str:
     return f"hwacc.{op.name.lower()}"
 
 
+_IR_FIELDS = {op.name: tuple(field for field in op.fields if field.name not in isa.DERIVED) for op in MACHINE_OPS}
+
+
 def ir_fields(op: isa.Op) -> tuple[isa.Field, ...]:
     """The fields that are attributes: all but those that follow from them, or from the name."""
-    return tuple(field for field in op.fields if field.name not in isa.DERIVED)
+    return _IR_FIELDS[op.name]
 
 
 def has_buffer(op: isa.Op) -> bool:
@@ -51,8 +54,11 @@ def has_buffer(op: isa.Op) -> bool:
 def load_dialect(context: ir.Context) -> None:
     """Makes ``context`` know the dialect."""
     from mlir import ir
+    from mlir._mlir_libs import _mlir
     from mlir.dialects import irdl
 
+    # For each operation that Python sees, the bindings look for a module of its dialect, until they have found one: this.
+    _mlir.globals.append_dialect_search_prefix(__name__.rpartition(".")[0])
     with context, ir.Location.unknown():
         irdl.load_dialects(ir.Module.parse(definition()))
 

@@ -98,7 +98,9 @@ class Access:
 
 def load_fields(access: Access) -> Iterator[dict[str, int]]:
     """Field values of the LOADs that do ``access``; target and tokens are left to the caller."""
-    for part in _cut_evenly(replace(access, loops=tuple(loop for loop in access.loops if loop.count > 1))):
+    if any(loop.count == 1 for loop in access.loops):
+        access = replace(access, loops=tuple(loop for loop in access.loops if loop.count > 1))
+    for part in _cut_evenly(access):
         long = _with_long_runs(part)
         culprit = _culprit(long)
         if culprit is None:

@@ -8,6 +8,7 @@ read off that function, so what ``--emit hwacc`` shows is what runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,16 +40,11 @@ def machine_function(name: str, slots: Sequence[Slot], operations: Sequence[tupl
     block = function.add_entry_block()
     function.arg_attrs = [ir.DictAttr.get({SLOT: ir.StringAttr.get(slot.name)}) for slot in slots]
     wide = integer(64)
-    numbers: dict[int, ir.Attribute] = {}
-
-    def number(value: int) -> ir.Attribute:
-        if value not in numbers:
-            numbers[value] = ir.IntegerAttr.get(wide, value)
-        return numbers[value]
-
+    number = cache(lambda value: ir.IntegerAttr.get(wide, value))
     with ir.InsertionPoint(block):
         for descriptor, slot in operations:
-            attributes = {field.name: number(descriptor[field.name]) for field in ir_fields(descriptor.op)}
+            values = descriptor.values
+            attributes = {field.name: number(values[field.name]) for field in ir_fields(descriptor.op)}
             operands = [] if slot is None else [block.arguments[slot]]
             ir.Operation.create(op_name(descriptor.op), operands=operands, attributes=attributes)
         func.ReturnOp([])
@@ -65,7 +61,8 @@ def stream_of(function: ir.Operation, config: ArrayConfig) -> Stream:
     descriptors, relocations = [], []
     for op in walk(function, *BY_NAME):
         kind = BY_NAME[op.name]
-        values: Mapping[str, int] = {field.name: op.attributes[field.name].value for field in ir_fields(kind)}
+        attributes = op.attributes
+        values: Mapping[str, int] = {field.name: attributes[field.name].value for field in ir_fields(kind)}
         descriptors.append(isa.describe(kind, **values))
         relocations.append(ir.BlockArgument(op.operands[0]).arg_number if has_buffer(kind) else None)
     return Stream(config.hash, slots, tuple(descriptors), tuple(relocations))

@@ -8,11 +8,13 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwacc import isa
-from hwacc.compiler.emit.search import EFFORT, Search
+from hwacc.compiler.emit.blocking import Blocking
+from hwacc.compiler.emit.schedule import Schedule
+from hwacc.compiler.emit.search import EFFORT, Search, scheduler_of
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
@@ -53,7 +55,7 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
     """
     search = _begun(spec, config, dataflow)
     search.go_on(effort)
-    return _finished(spec, config, search)
+    return _planned(spec, config, search.schedule(spec))
 
 
 def plan_all(
@@ -61,8 +63,36 @@ def plan_all(
     config: ArrayConfig,
     effort: int = EFFORT_FOR_ALL,
     tell: Callable[[ContractionSpec], None] | None = None,
+    chosen: Mapping[ContractionSpec, Blocking] | None = None,
 ) -> list[Plan | ModelError]:
     """A plan for each, or why there is none. Those that differ in the values of their epilogues alone share a search.
+
+    ``tell`` hears what is searched for. Nothing is where ``chosen`` has a blocking, by :attr:`ContractionSpec.without_values`.
+    """
+    chosen = chosen or {}
+    searches = search_all([spec for spec in specs if spec.without_values not in chosen], config, effort, tell)
+    plans: list[Plan | ModelError] = []
+    for spec in specs:
+        found = searches.get(spec.without_values)
+        if found is None:
+            plans.append(plan_as(spec, config, chosen[spec.without_values]))
+        else:
+            plans.append(_planned(spec, config, found.schedule(spec)) if isinstance(found, Search) else found)
+    return plans
+
+
+def plan_as(spec: ContractionSpec, config: ArrayConfig, blocking: Blocking) -> Plan:
+    """The plan of ``spec`` with this ``blocking``, which a search for it has found."""
+    return _planned(spec, config, scheduler_of(spec, config, config.available_dataflows).build(blocking))
+
+
+def search_all(
+    specs: Sequence[ContractionSpec],
+    config: ArrayConfig,
+    effort: int = EFFORT_FOR_ALL,
+    tell: Callable[[ContractionSpec], None] | None = None,
+) -> dict[ContractionSpec, Search | ModelError]:
+    """The search for each product, by :attr:`ContractionSpec.without_values`, or why there is none.
 
     The effort goes where cycles are to be gained: to each search in proportion to what its first blocking takes above the array's
     peak. ``tell`` hears what is searched for.
@@ -73,8 +103,7 @@ def plan_all(
         if key not in searches:
             searches[key] = _begun_or_not(spec, config)
     _share_out(effort, [begun for begun in searches.values() if isinstance(begun, Search)], tell or (lambda spec: None))
-    found = [searches[spec.without_values] for spec in specs]
-    return [_finished(spec, config, each) if isinstance(each, Search) else each for spec, each in zip(specs, found)]
+    return searches
 
 
 def _share_out(effort: int, searches: Sequence[Search], tell: Callable[[ContractionSpec], None]) -> None:
@@ -103,9 +132,8 @@ def _begun_or_not(spec: ContractionSpec, config: ArrayConfig) -> Search | ModelE
         return error
 
 
-def _finished(spec: ContractionSpec, config: ArrayConfig, search: Search) -> Plan:
-    """The plan of ``spec`` that a search for the same, but for the values of its epilogue, has found."""
-    schedule = search.schedule(spec)
+def _planned(spec: ContractionSpec, config: ArrayConfig, schedule: Schedule) -> Plan:
+    """The plan of ``spec`` that ``schedule`` is."""
     return Plan(spec, config, tuple(schedule.finished()), schedule.cycles)
 
 

@@ -69,7 +69,7 @@ class Search:
 
     def __init__(self, spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> None:
         self.config, self.spec, self._dataflows = config, spec, dataflows
-        self._scheduler = self._scheduler_of(spec)
+        self._scheduler = scheduler_of(spec, config, dataflows)
         self._ranked = ranked(self._scheduler.spec, config, CANDIDATES, dataflows)
         first = next(filter(self._scheduler.fits, self._ranked), None)
         if first is None:
@@ -86,7 +86,12 @@ class Search:
 
     def schedule(self, spec: ContractionSpec) -> Schedule:
         """The best one found, for ``spec``, which may differ from the one searched for in the values of its epilogue."""
-        return self._found[1] if spec == self.spec else self._scheduler_of(spec).build(self._found[0])
+        return self._found[1] if spec == self.spec else scheduler_of(spec, self.config, self._dataflows).build(self._found[0])
+
+    def cheapest(self) -> list[Blocking]:
+        """The blockings tried, the cheapest first, which is the one found."""
+        fitting = [blocking for blocking, price in self._prices.items() if price < inf]
+        return sorted(fitting, key=self._prices.__getitem__)  # of equals the one tried first, as it was found
 
     def go_on(self, effort: int) -> None:
         """Looks for better ones: among regular blockings, then far from the best of each kind, then step by step from these.
@@ -101,9 +106,6 @@ class Search:
                 self._cheapest(blocking, move, effort // 2)
         for number, blocking in enumerate(self._best_of_each_kind(), 1):
             self._descend(blocking, effort * (REFINED + number) // (2 * REFINED))
-
-    def _scheduler_of(self, spec: ContractionSpec) -> PanelScheduler:
-        return PanelScheduler(laid_out(spec, self.config, self._dataflows), self.config)
 
     def _price(self, blocking: Blocking) -> float:
         """Of its schedule; infinite if it does not fit."""
@@ -130,7 +132,9 @@ class Search:
         """Of ``blocking`` and its variations by a ``move``, those that are begun before the search has cost ``effort``."""
         best = blocking
         for changed in move(blocking, self.config):
-            if self.effort < effort and self._price(changed) < self._prices[best]:
+            if self.effort >= effort:
+                break
+            if self._price(changed) < self._prices[best]:
                 best = changed
         return best
 
@@ -143,6 +147,11 @@ class Search:
             blocking = best
             if since == len(MOVES) or self.effort >= effort:
                 return
+
+
+def scheduler_of(spec: ContractionSpec, config: ArrayConfig, dataflows: Collection[Dataflow]) -> PanelScheduler:
+    """Builds the schedules of ``spec``, laid out as is best for these dataflows."""
+    return PanelScheduler(laid_out(spec, config, dataflows), config)
 
 
 def _price(schedule: Schedule) -> float:

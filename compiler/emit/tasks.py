@@ -15,6 +15,7 @@ from hwacc.compiler.emit.contraction import Contraction, read_contraction
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import machine_function, stream_of
 from hwacc.compiler.emit.planner import Plan, plan_all
+from hwacc.compiler.emit.tuned import Plans, usable
 from hwacc.compiler.transforms.build import VIEWS, users, view_root
 from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import walk
@@ -39,16 +40,27 @@ class ProgramBuilder:
     ``machine`` is the module that receives the machine-level functions;
     ``backends`` the ones for which array tasks get code, the array first;
     without ``fallback`` a task that the array cannot run is a :class:`ModelError`.
+    Products that ``tuned`` has a plan for are planned so: ``used`` is how many products there are, how many ``tuned``
+    has, and how many it has as the planner makes them now.
     """
 
     def __init__(
-        self, config: ArrayConfig, machine: ir.Module, backends: Collection[str], progress: Progress | None, *, fallback: bool = True
+        self,
+        config: ArrayConfig,
+        machine: ir.Module,
+        backends: Collection[str],
+        progress: Progress | None,
+        *,
+        fallback: bool = True,
+        tuned: Plans | None = None,
     ) -> None:
         self.config = config
         self.machine = machine
         self.backends = backends
         self.fallback = fallback
         self.progress = progress or (lambda text: None)
+        self.tuned = tuned or {}
+        self.used = 0, 0, 0
         self.buffers: list[Buffer] = []
         self.constants: dict[int, NDArray[Any]] = {}
         self.tasks: list[Task] = []
@@ -78,7 +90,10 @@ class ProgramBuilder:
         contractions = [read_contraction(op, self.config) for op in ops]
         names = {contraction.spec: attribute(op.parent, "sym_name") for op, contraction in zip(reversed(ops), reversed(contractions))}
         specs = [contraction.spec for contraction in contractions]
-        plans = plan_all(specs, self.config, tell=lambda spec: self.progress(f"{names[spec]}: planning"))
+        chosen = usable(self.tuned, specs, self.config)
+        products = {spec.without_values for spec in specs}
+        self.used = len(products), len(products & set(self.tuned)), len(chosen)
+        plans = plan_all(specs, self.config, tell=lambda spec: self.progress(f"{names[spec]}: planning"), chosen=chosen)
         self._planned = dict(zip(ops, zip(contractions, plans)))
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:

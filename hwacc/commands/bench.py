@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hwacc.commands.bench_compile import compiling
 from hwacc.commands.bench_cost_model import cost_model
 from hwacc.commands.bench_heatmap import heatmap
 from hwacc.commands.bench_survey import survey
@@ -44,12 +45,14 @@ def command() -> None:
       hwacc bench survey --random 300 --estimate
       hwacc bench cost-model --random 40
       hwacc bench simulator --json
+      hwacc bench compile --products 1000
     """
 
 
 command.add_command(heatmap)
 command.add_command(survey)
 command.add_command(cost_model)
+command.add_command(compiling)
 
 
 @command.command("gemm")

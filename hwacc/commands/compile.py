@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from hwacc.commands.files import write_text
 from hwacc.commands.listing import summary
 from hwacc.commands.object_file import OBJECT_STAGE, checked_output, this_machine, write_object
 from hwacc.commands.options import ConfigChoice, config_options, fix_options, json_option
+from hwacc.commands.tuned_plans import TuningChoice, tuned_plans, tuning_options
 from hwacc.compiler.aot.machine_code import TARGETS
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.stages import STAGES
@@ -34,6 +36,7 @@ Examples:
   hwacc compile model.onnx --shape input=1x576 --fix sr=16000
   hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
   hwacc compile model.tflite --emit object --target aarch64 -o model.o
+  hwacc compile model.tflite --tune 8 -o model.hwx
 """
 
 
@@ -46,6 +49,7 @@ Examples:
 @click.option("--target", type=click.Choice(list(TARGETS)), help="Processor of the object file.  [default: this machine's]")
 @click.option("--explain", is_flag=True, help="Print why each task that is not on the array is not; write a program only with -o.")
 @click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
+@tuning_options
 @json_option
 def command(
     model: Path,
@@ -58,49 +62,54 @@ def command(
     as_json: bool,
     shape: tuple[str, ...],
     fix: tuple[str, ...],
+    tuning: TuningChoice,
 ) -> None:
     """See :data:`HELP`."""
     if emit is not None and explain:
         raise click.UsageError("--explain and --emit are two answers; ask for one at a time")
-    if as_json and not explain:
-        raise click.UsageError("--json is for --explain")
+    if as_json and not explain and tuning.count is None:
+        raise click.UsageError("--json is for --explain and --tune")
     if target is not None and emit != OBJECT_STAGE:
         raise click.UsageError("--target is for --emit object")
+    tuning.check(other_answer=explain or emit not in (None, OBJECT_STAGE))
     chosen, fixed = config.resolve(), Fixed.from_words(shape, fix)
+    tuning.measure(model, chosen, fixed, as_json=as_json)
+    tuned = tuned_plans(model, tuning.path)
     if emit == OBJECT_STAGE:
         target, output = target or this_machine(), checked_output(output or Path(model.stem + ".o"))
-        write_object(_compile(model, chosen, fixed, fallback=not no_fallback), target, output)
+        write_object(_compile(model, chosen, fixed, tuned, fallback=not no_fallback), target, output)
         return
     if emit is not None and emit != PROGRAM_STAGE:
         if no_fallback:
             raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
-        _answer(_stage(model, chosen, fixed, emit), output)
+        _answer(_stage(model, chosen, fixed, emit, tuned), output)
         return
-    program = _compile(model, chosen, fixed, fallback=not no_fallback)
+    program = _compile(model, chosen, fixed, tuned, fallback=not no_fallback)
     if emit is not None:
         _answer("\n".join(summary(program)), output)
         return
     if not explain or output is not None:
         _save(program, output or Path(model.stem + ".hwx"))
-    if as_json:
+    if explain and as_json:
         answer_json(explanation(program))
     elif explain:
         show_explanation(program)
 
 
-def _compile(model: Path, config: ArrayConfig, fixed: Fixed, *, fallback: bool) -> Program:
+def _compile(model: Path, config: ArrayConfig, fixed: Fixed, tuned: Path | None, *, fallback: bool) -> Program:
     from hwacc.compiler.pipeline import compile_model
 
     with progress() as report:
         report(f"compiling {model}")
-        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), fallback=fallback, fixed=fixed)
+        wishes: dict[str, Any] = {"fallback": fallback, "fixed": fixed, "tuned": tuned, "note": note}
+        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), **wishes)
 
 
-def _stage(model: Path, config: ArrayConfig, fixed: Fixed, stage: str) -> str:
+def _stage(model: Path, config: ArrayConfig, fixed: Fixed, stage: str, tuned: Path | None) -> str:
     from hwacc.compiler.pipeline import emit
 
     with progress():
-        return emit(model, config, stage, fixed)
+        return emit(model, config, stage, fixed, tuned)
 
 
 def _answer(text: str, output: Path | None) -> None:

@@ -148,11 +148,13 @@ def operands(spec: ContractionSpec, config: ArrayConfig, rng: np.random.Generato
     return arrays, reference.requantise(total, multiplier, shift, spec.zero_point, double_round=spec.double_round, **clamp)
 
 
-def run(planned: Plan, arrays: dict[str, NDArray[Any]], expected: NDArray[Any], report: Report) -> tuple[int, NDArray[Any]]:
+def run(
+    planned: Plan, arrays: dict[str, NDArray[Any]], expected: NDArray[Any], report: Report, memory_latency: int = MEMORY_LATENCY
+) -> tuple[int, NDArray[Any]]:
     """Cycles from the doorbell to the completion record, and the output, which begins as what is wrong everywhere."""
     contents = {**arrays, "output": ~expected}
     memory = -(-(sum(array.nbytes for array in contents.values()) + SPARE_BYTES) // 2**20) * 2**20
-    options: dict[str, Any] = {"memory_latency": MEMORY_LATENCY, "array": Array.STEP.value, "progress": report}
+    options: dict[str, Any] = {"memory_latency": memory_latency, "array": Array.STEP.value, "progress": report}
     stream = planned.stream()
     with Device.open("sim", planned.config, memory_bytes=memory, **options) as device:
         buffers = [device.place(contents[slot.name]) for slot in stream.slots]

@@ -10,6 +10,7 @@ import click
 from hwacc.commands.console import Progress, answer_json, note, progress
 from hwacc.commands.options import ConfigChoice, array_option, config_options, fix_options, json_option, memory_latency_option
 from hwacc.commands.session import Session
+from hwacc.commands.tuned_plans import tuned_option, tuned_plans
 from hwacc.errors import HwaccError, InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ CHECKED_SUFFIX = ".tflite"
 @memory_latency_option
 @array_option
 @json_option
+@tuned_option
 @fix_options
 @config_options
 def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) -> None:
@@ -99,9 +101,9 @@ def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Pr
     from hwacc.compiler.importers.fixed import Fixed
     from hwacc.compiler.pipeline import compile_model
 
-    fixed = Fixed.from_words(options["shape"], options["fix"])
+    wishes: dict[str, Any] = {"fixed": Fixed.from_words(options["shape"], options["fix"]), "tuned": tuned_plans(model, options["tuned"])}
     report(f"compiling {model}")
-    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"), fixed=fixed)
+    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"), note=note, **wishes)
 
 
 def _require_one_kind_of_input(files: tuple[Path, ...], count: int | None) -> None:
