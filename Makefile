@@ -46,6 +46,9 @@ bench: $(VENV)/.dev  ## measure the tables of docs/performance.md, which takes m
 fuzz: $(VENV)/.dev  ## random streams on the reference, the model and the RTL: TIME=seconds, SEED=number, REPLAY=file
 	@$(BIN)/python -m tests.fuzz.run --time $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 
+programs: $(VENV)/.dev  ## random linalg programs through the compiler, on the model and the RTL: COUNT=number, SEED=number
+	@HWACC_PROGRAMS=$(or $(COUNT),500) $(if $(SEED),HWACC_SEED=$(SEED)) $(BIN)/python -m pytest -q -s tests/compiler/test_random_programs.py
+
 mutants: $(VENV)/.dev  ## plant faults in the RTL, one at a time: the fast tests must catch each (some minutes)
 	@$(BIN)/python -m tests.mutants.run $(if $(SEED),--seed $(SEED))
 
@@ -67,4 +70,4 @@ docs: $(VENV)/.dev  ## write the generated pages
 clean:           ## remove what was built here
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help preflight venv demo test sim bench fuzz mutants formal area check docs clean
+.PHONY: help preflight venv demo test sim bench fuzz programs mutants formal area check docs clean

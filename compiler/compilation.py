@@ -13,24 +13,35 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import new_context
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
+from hwacc.compiler.emit.array_to_machine import ArrayToMachine, machine_of
+from hwacc.compiler.emit.choose_panels import ChoosePanels
 from hwacc.compiler.emit.contraction import read_contraction
 from hwacc.compiler.emit.plain import plain_spec
+from hwacc.compiler.emit.plain_attributes import set_array
 from hwacc.compiler.emit.tasks import ProgramBuilder, Progress, attribute
 from hwacc.compiler.emit.tuned_file import load_tuned, notes
+from hwacc.compiler.emit.unknown_sizes import is_dynamic
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.importers.mlir_text import import_mlir
 from hwacc.compiler.importers.onnx import import_onnx
 from hwacc.compiler.importers.pytorch import import_pt2
 from hwacc.compiler.importers.tflite import import_tflite
+from hwacc.compiler.quantisation import ACTIVATIONS, LAYERS, Quantisation
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
 from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
 from hwacc.compiler.transforms.form_tasks import FormTasks
+from hwacc.compiler.transforms.fuse_bias import FuseBias
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
+from hwacc.compiler.transforms.mark_layers import MarkLayers
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
 from hwacc.compiler.transforms.passes import Step, run_passes, walk
+from hwacc.compiler.transforms.quantise_contractions import QuantiseContractions
+from hwacc.compiler.transforms.requantise_on_array import RequantiseOnArray
 from hwacc.compiler.transforms.separate_outputs import SeparateOutputs
 from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
+from hwacc.compiler.transforms.watch_activations import WatchActivations
+from hwacc.compiler.transforms.watch_layers import WatchLayers
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
 
@@ -49,6 +60,7 @@ IMPORTERS: dict[str, Callable[[Path], ir.Module]] = {
 NORMALISE: tuple[Step, ...] = (
     NormaliseContractions(),
     FoldZeroPoints(),
+    FuseBias(),
     FuseRescale(),
     FuseClamp(),
     DenseToGemm(),
@@ -60,6 +72,13 @@ NORMALISE: tuple[Step, ...] = (
 TO_TASKS: tuple[Step, ...] = (*NORMALISE, SeparateOutputs(), FormTasks(), VerifyHwacc())
 """From linalg on tensors to one function for each task."""
 
+QUANTISE: dict[str, tuple[Step, ...]] = {
+    "": (QuantiseContractions(), "canonicalize", "cse", RequantiseOnArray(), "canonicalize", "cse"),
+    ACTIVATIONS: (WatchActivations(),),
+    LAYERS: (WatchLayers(), "canonicalize", "cse"),
+}
+"""From a float model whose layers are marked to a quantised one, or to one that is watched: see :class:`Quantisation`."""
+
 TENSOR_STAGES: dict[str, tuple[Step, ...]] = {"linalg": (), "normalised": NORMALISE, "tasks": TO_TASKS}
 """The stages that no array's size has a part in: the passes from the imported model on."""
 
@@ -68,6 +87,11 @@ PRODUCTS = "products"
 
 BACKENDS = ("hwacc",)
 """Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
+
+
+def quantising(quantisation: Quantisation | None) -> tuple[Step, ...]:
+    """The passes between the importer and the others."""
+    return (MarkLayers(quantisation), *QUANTISE[quantisation.watch]) if quantisation else ()
 
 
 def import_model(path: Path, context: ir.Context, fixed: Fixed | None = None) -> ir.Module:
@@ -97,12 +121,14 @@ class Compilation:
         *,
         fallback: bool = True,
         fixed: Fixed | None = None,
+        quantisation: Quantisation | None = None,
         tuned: Path | None = None,
     ) -> None:
         """Compiles the model at ``path``; raises :class:`ModelError` in one line.
 
         Without ``fallback`` a task that cannot run on the array is such an error, not CPU code. ``fixed`` says what is fixed of the
-        inputs. Products that the file ``tuned`` has a plan for are planned so; ``notes`` says what it was good for.
+        inputs, ``quantisation`` what is to become of floats. Products that the file ``tuned`` has a plan for are planned so; ``notes``
+        says what it was good for.
         """
         from mlir import ir
 
@@ -110,54 +136,57 @@ class Compilation:
         with new_context() as context, ir.Location.unknown():
             self.module = import_model(path, context, fixed)
             try:
-                run_passes(self.module, TO_TASKS)
-                self.machine = ir.Module.create()
-                builder = ProgramBuilder(config, self.machine, backends, progress, fallback=fallback, tuned=arrays.get(config))
-                self.program = builder.build(self.module, path.stem)
-                self.notes = notes(tuned, arrays, config, builder.used) if tuned is not None else []
-                self.machine.operation.verify()
+                run_passes(self.module, (*quantising(quantisation), *TO_TASKS))
+                choice = ChoosePanels(arrays.get(config), lambda task: progress(f"{task}: planning") if progress else None)
+                if "hwacc" in backends:
+                    lower_to_machine(self.module, config, choice)
+                self.program = ProgramBuilder(config, backends, progress, fallback=fallback).build(self.module, path.stem)
+                self.notes = notes(tuned, arrays, config, choice.used) if tuned is not None else []
             except HwaccError as error:
                 raise type(error)(f"{path}: {error}") from None
 
-    def text(self) -> str:
-        """The tasks, and in a module ``@machine`` of its own the machine-level code of those for the array."""
-        from mlir import ir
 
-        with self.module.context:
-            nested = self.machine.operation.clone(ip=False)
-            nested.attributes["sym_name"] = ir.StringAttr.get("machine")
-            self.module.body.append(nested)
-            text = text_of(self.module)
-            nested.erase()
-        return text
+def lower_to_machine(module: ir.Module, config: ArrayConfig, choice: ChoosePanels | None = None) -> None:
+    """From the tasks for the array to its loads, computes and stores; ``choice`` is the pass that chooses the panels."""
+    set_array(module.operation, config)
+    choice = choice or ChoosePanels()
+    run_passes(module, (choice, ArrayToMachine(choice.built)))
 
 
-def stage_text(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None, tuned: Path | None = None) -> str:
+def stage_text(
+    path: Path,
+    config: ArrayConfig,
+    stage: str,
+    fixed: Fixed | None = None,
+    quantisation: Quantisation | None = None,
+    tuned: Path | None = None,
+) -> str:
     """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``, or :data:`PRODUCTS`."""
     if stage == PRODUCTS:
-        return products_text(path, config, fixed)
+        return products_text(path, config, fixed, quantisation)
     if stage in TENSOR_STAGES:
-        return tensor_stage_text(path, TENSOR_STAGES[stage], fixed)
-    compilation = Compilation(path, config, fixed=fixed, tuned=tuned)
-    return compilation.text() if stage == "hwacc" else text_of(compilation.machine)
+        return tensor_stage_text(path, (*quantising(quantisation), *TENSOR_STAGES[stage]), fixed)
+    compilation = Compilation(path, config, fixed=fixed, quantisation=quantisation, tuned=tuned)
+    module = compilation.module.operation
+    return text_of(module if stage == "hwacc" else machine_of(module))
 
 
-def products_text(path: Path, config: ArrayConfig, fixed: Fixed | None = None) -> str:
+def products_text(path: Path, config: ArrayConfig, fixed: Fixed | None = None, quantisation: Quantisation | None = None) -> str:
     """The products that the array is to compute, as JSON: ``[task, product]`` each, in their order."""
 
-    def text(module: ir.Module) -> str:
-        ops = walk(module.operation, *TENSOR_OPS)
+    def text(module: ir.Operation) -> str:
+        ops = [op for op in walk(module, *TENSOR_OPS) if not is_dynamic(op)]
         return json.dumps([(attribute(op.parent, "sym_name"), plain_spec(read_contraction(op, config).spec)) for op in ops])
 
-    return tensor_stage_text(path, TO_TASKS, fixed, text)
+    return tensor_stage_text(path, (*quantising(quantisation), *TO_TASKS), fixed, text)
 
 
-def text_of(module: ir.Module) -> str:
+def text_of(module: ir.Operation) -> str:
     """The module as text, constants in full."""
-    return str(module.operation.get_asm()) + "\n"
+    return str(module.get_asm()) + "\n"
 
 
-def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None, text: Callable[[ir.Module], str] = text_of) -> str:
+def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None, text: Callable[[ir.Operation], str] = text_of) -> str:
     """The imported model after ``steps``, as ``text`` makes it."""
     from mlir import ir
 
@@ -167,4 +196,4 @@ def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = N
             run_passes(module, steps)
         except HwaccError as error:
             raise type(error)(f"{path}: {error}") from None
-        return text(module)
+        return text(module.operation)

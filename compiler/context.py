@@ -44,6 +44,12 @@ def parse_module(text: str | bytes, where: str) -> ir.Module:
         return ir.Module.parse(text)
     except ir.MLIRError as error:
         raise ModelError(f"{where}: {first_diagnostic(error)}") from None
+    except RuntimeError:
+        raise ModelError(f"{where}: {DAMAGED}") from None
+
+
+DAMAGED = "it is damaged: its names are not UTF-8"
+"""What the bindings mean when they raise a ``RuntimeError``: they could not make a string of what MLIR says."""
 
 
 def first_diagnostic(error: ir.MLIRError) -> str:
@@ -51,7 +57,7 @@ def first_diagnostic(error: ir.MLIRError) -> str:
     if not error.error_diagnostics:
         return " ".join(str(error).split())
     diagnostic = error.error_diagnostics[0]
-    name = source_name(diagnostic.location)
+    name = " ".join(source_name(diagnostic.location).split())
     message = " ".join(diagnostic.message.split())
     return f"{message} (at {name})" if name else message
 
@@ -62,6 +68,12 @@ def source_name(location: ir.Location) -> str:
     if not name and location.is_a_file() and location.start_line:
         return f"{location.filename}:{location.start_line}"
     return name
+
+
+def place(op: ir.Operation) -> str:
+    """Where an operation came from, in words; empty if it does not say."""
+    name = source_name(op.location)
+    return f" at {name!r}" if name else ""
 
 
 def given_name(location: ir.Location) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.context import first_diagnostic, new_context, parse_module
+from hwacc.compiler.context import DAMAGED, first_diagnostic, new_context, parse_module
+from hwacc.compiler.emit.array_to_machine import ArrayToMachine
+from hwacc.compiler.emit.choose_panels import ChoosePanels
 from hwacc.compiler.plugins import load_plugins
 from hwacc.compiler.textual_pipeline import read_pipeline
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
@@ -22,13 +24,19 @@ from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
 from hwacc.compiler.transforms.fold_constants import FoldConstants
 from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
 from hwacc.compiler.transforms.form_tasks import FormTasks
+from hwacc.compiler.transforms.fuse_bias import FuseBias
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
+from hwacc.compiler.transforms.mark_layers import MarkLayers
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
 from hwacc.compiler.transforms.passes import Pass, Step, run_passes
+from hwacc.compiler.transforms.quantise_contractions import QuantiseContractions
 from hwacc.compiler.transforms.refuse_narrow_elements import RefuseNarrowElements
+from hwacc.compiler.transforms.requantise_on_array import RequantiseOnArray
 from hwacc.compiler.transforms.separate_outputs import SeparateOutputs
 from hwacc.compiler.transforms.verify_hwacc import VerifyHwacc
+from hwacc.compiler.transforms.watch_activations import WatchActivations
+from hwacc.compiler.transforms.watch_layers import WatchLayers
 from hwacc.compiler.upstream import upstream_passes
 from hwacc.errors import ModelError
 
@@ -41,14 +49,22 @@ PASSES: dict[str, Pass] = {
         ExactQuantise(),
         Float32ForBfloat16(),
         FoldConstants(),
+        MarkLayers(),
+        WatchActivations(),
+        WatchLayers(),
+        QuantiseContractions(),
+        RequantiseOnArray(),
         NormaliseContractions(),
         FoldZeroPoints(),
+        FuseBias(),
         FuseRescale(),
         FuseClamp(),
         DenseToGemm(),
         SeparateOutputs(),
         FormTasks(),
         VerifyHwacc(),
+        ChoosePanels(),
+        ArrayToMachine(),
         ArrayToLinalg(),
         BoundIndices(),
         DestinationStyle(),
@@ -159,6 +175,8 @@ def read_module(path: Path, name: str) -> ir.Module:
     except ir.MLIRError as error:
         said = first_diagnostic(error)
         raise ModelError(said if f"{name}:" in said else f"{name}: {said}") from None
+    except RuntimeError:
+        raise ModelError(f"{name}: {DAMAGED}") from None
 
 
 def run_timed(module: ir.Module, steps: Sequence[Step], *, print_ir: bool) -> list[tuple[str, float]]:

@@ -23,6 +23,7 @@ from hwacc.compiler.emit.plain import spec_of
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Optimised, Wish
+from hwacc.compiler.quantisation import Quantisation
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
@@ -47,6 +48,7 @@ def compile_model(
     *,
     fallback: bool = True,
     fixed: Fixed | None = None,
+    quantisation: Quantisation | None = None,
     tuned: Path | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Program:
@@ -54,49 +56,55 @@ def compile_model(
 
     Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
     CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
-    Without ``fallback`` a task that the array cannot run is an error. ``fixed`` says what is fixed of the inputs.
+    Without ``fallback`` a task that the array cannot run is an error. ``fixed`` says what is fixed of the inputs, ``quantisation``
+    how floats become integers; without it they stay floats.
     Products that the file ``tuned`` has a plan for are planned so; ``note`` hears what it was good for.
     Raises :class:`ModelError` in one line.
     """
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "program.hwx"
         request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, "output": str(output)}
-        answer = run_worker(path, {**request, **fixing(fixed), **tuning(tuned)}, progress)
+        answer = run_worker(path, {**request, **extras(fixed, quantisation, tuned)}, progress)
         for line in answer["notes"]:
             (note or (lambda text: None))(line)
         return load_program(output)
 
 
-def emit(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None = None, tuned: Path | None = None) -> str:
+def emit(
+    path: Path,
+    config: ArrayConfig,
+    stage: str,
+    fixed: Fixed | None = None,
+    quantisation: Quantisation | None = None,
+    tuned: Path | None = None,
+) -> str:
     """A stage of the compilation of ``path`` as text, one of :data:`.stages.STAGES`; raises :class:`ModelError`."""
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
     if stage in LISTINGS:
-        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed, tuned=tuned)))
-    return _stage(path, config, stage, fixed, tuned)
+        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed, quantisation=quantisation, tuned=tuned)))
+    return _stage(path, config, stage, extras(fixed, quantisation, tuned))
 
 
-def products(path: Path, config: ArrayConfig, fixed: Fixed | None = None) -> list[tuple[str, ContractionSpec]]:
+def products(
+    path: Path, config: ArrayConfig, fixed: Fixed | None = None, quantisation: Quantisation | None = None
+) -> list[tuple[str, ContractionSpec]]:
     """The products of ``path`` that the array is to compute, each with the name of its task; raises :class:`ModelError`."""
-    return [(task, spec_of(values)) for task, values in json.loads(_stage(path, config, PRODUCTS, fixed, None))]
+    return [(task, spec_of(values)) for task, values in json.loads(_stage(path, config, PRODUCTS, extras(fixed, quantisation)))]
 
 
-def _stage(path: Path, config: ArrayConfig, stage: str, fixed: Fixed | None, tuned: Path | None) -> str:
-    """What the worker writes for a stage that is not read off a program."""
+def _stage(path: Path, config: ArrayConfig, stage: str, said: dict[str, Any]) -> str:
+    """What the worker writes for a stage that is not read off a program, given what is ``said`` beside."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{stage}.mlir"
-        run_worker(path, {"config": config.to_dict(), "stage": stage, **fixing(fixed), **tuning(tuned), "output": str(output)})
+        run_worker(path, {"config": config.to_dict(), "stage": stage, **said, "output": str(output)})
         return output.read_text()
 
 
-def fixing(fixed: Fixed | None) -> dict[str, Any]:
-    """The part of a request that says what is fixed of the inputs."""
-    return {"fixed": fixed.to_dict()} if fixed else {}
-
-
-def tuning(tuned: Path | None) -> dict[str, Any]:
-    """The part of a request that names a file of tuned plans."""
-    return {"tuned": str(tuned)} if tuned is not None else {}
+def extras(fixed: Fixed | None = None, quantisation: Quantisation | None = None, tuned: Path | None = None) -> dict[str, Any]:
+    """The part of a request that says what is fixed of the inputs, what becomes of floats, and where tuned plans are."""
+    said: dict[str, Any] = {name: value.to_dict() for name, value in (("fixed", fixed), ("quantisation", quantisation)) if value}
+    return said if tuned is None else {**said, "tuned": str(tuned)}
 
 
 def task_listing(program: Program) -> list[str]:
@@ -104,17 +112,19 @@ def task_listing(program: Program) -> list[str]:
     lines = []
     for task in program.tasks:
         for implementation in task.implementations:
-            if implementation.backend == "hwacc":
+            if implementation.writes_stream:
+                lines += [f"; task {task.name}", "; written when its sizes are known, by host code: see the stage llvm"]
+            elif implementation.backend == "hwacc":
                 lines += [f"; task {task.name}", Stream.from_bytes(implementation.code, task.name).text()]
     return lines
 
 
 def llvm_listing(program: Program) -> list[str]:
-    """The CPU code of each task that has some, under its name."""
+    """The CPU code of each task that has some, be it to compute or to write a stream, under its name."""
     lines = []
     for task in program.tasks:
         for implementation in task.implementations:
-            if implementation.backend == "cpu":
+            if implementation.backend == "cpu" or implementation.writes_stream:
                 lines += [f"// task {task.name}", implementation.code.decode().rstrip("\n")]
     return lines
 

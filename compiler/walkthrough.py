@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from hwacc.compiler.compilation import TO_TASKS
+from hwacc.compiler.compilation import TO_TASKS, lower_to_machine
 from hwacc.compiler.context import new_context, parse_module
 from hwacc.compiler.dialects.page import fenced
+from hwacc.compiler.emit.array_to_machine import machine_of
 from hwacc.compiler.emit.tasks import ProgramBuilder
 from hwacc.compiler.opt import PASSES
 from hwacc.compiler.pipeline import llvm_listing, task_listing
@@ -28,13 +29,15 @@ MACHINE_OP = re.compile(r'^\s*"(hwacc\.\w+)"\(')
 LLVM_LINES = 40
 """Lines of CPU code on the page."""
 
+TASKS = ",".join(step if isinstance(step, str) else step.name for step in TO_TASKS)
 PIPELINES = {
     "normalised": "normalise-contractions,canonicalize",
     "folded": "normalise-contractions,fold-zero-points,canonicalize",
-    "fused": "normalise-contractions,fold-zero-points,fuse-rescale,fuse-clamp,dense-to-gemm,canonicalize,cse",
-    "tasks": ",".join(step if isinstance(step, str) else step.name for step in TO_TASKS),
+    "fused": "normalise-contractions,fold-zero-points,fuse-bias,fuse-rescale,fuse-clamp,dense-to-gemm,canonicalize,cse",
+    "tasks": TASKS,
+    "panels": f"{TASKS},choose-panels",
 }
-"""What each stage on tensors is made with, from the source on."""
+"""What each stage before the machine is made with, from the source on."""
 
 
 def filled(page: str) -> str:
@@ -68,10 +71,11 @@ def code_blocks(source: str) -> dict[str, str]:
     from mlir import ir
 
     with new_context(), ir.Location.unknown():
-        module, machine = parse_module(source, SOURCE), ir.Module.create()
+        module = parse_module(source, SOURCE)
         run_passes(module, TO_TASKS)
-        program = ProgramBuilder(ArrayConfig(), machine, ("hwacc", "cpu"), None).build(module, "gemm")
-        lines = str(machine).splitlines()
+        lower_to_machine(module, ArrayConfig())
+        program = ProgramBuilder(ArrayConfig(), ("hwacc", "cpu"), None).build(module, "gemm")
+        lines = str(machine_of(module.operation)).splitlines()
     return {
         "machine": fenced("\n".join(one_of_each(lines))),
         "stream": "```\n" + "\n".join(task_listing(program)) + "\n```",

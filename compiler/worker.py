@@ -4,7 +4,8 @@ REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` and
 ``fallback`` for a program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
 is asked for, or a ``target`` for an object file and its header, where ``model`` is a program. Prints JSON
 lines: ``{"task": NAME}`` as it goes, at the end ``{"done": true}``, with what else there is to say, or
-``{"error": MESSAGE, "type": CLASS}``. ``fixed`` says what the user fixed of the inputs; ``tuned`` is a file of tuned plans.
+``{"error": MESSAGE, "type": CLASS}``. ``fixed`` says what the user fixed of the inputs, ``quantisation`` what is to become of floats;
+``tuned`` is a file of tuned plans.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.compilation import Compilation, stage_text
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Wish, optimise_file
+from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 from hwacc.program import load_program
@@ -53,11 +55,12 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         return {}
     config = ArrayConfig.from_dict(request["config"])
     fixed = Fixed.from_dict(request["fixed"]) if "fixed" in request else None
-    tuned = Path(request["tuned"]) if "tuned" in request else None
+    quantisation = Quantisation.from_dict(request["quantisation"]) if "quantisation" in request else None
+    wishes: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation, "tuned": Path(request["tuned"]) if "tuned" in request else None}
     if "stage" in request:
-        output.write_text(stage_text(model, config, request["stage"], fixed, tuned))
+        output.write_text(stage_text(model, config, request["stage"], **wishes))
         return {}
-    wishes = {"fallback": request["fallback"], "fixed": fixed, "tuned": tuned}
+    wishes["fallback"] = request["fallback"]
     compilation = Compilation(model, config, lambda task: say({"task": task}), request["backends"], **wishes)
     compilation.program.save(output)
     return {"notes": compilation.notes}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.errors import InputError, MissingToolError
-from hwacc.program import Buffer
+from hwacc.program import Buffer, describe_shape
 
 PICTURES = (".png", ".jpg", ".jpeg")
 RGB = 3
@@ -37,8 +37,14 @@ def random_inputs(buffers: Sequence[Buffer], count: int, seed: int) -> list[list
 
     Integers are uniform over their type. Floats are uniform from 0 to 255 for what looks like an RGB picture, else from
     -128 to 127, which quantised models see as something between their full range and saturation.
+    Raises :class:`InputError` for buffers of unknown size.
     """
     generator = np.random.default_rng(seed)
+    for buffer in buffers:
+        if not buffer.is_static:
+            raise InputError(
+                f"input {buffer.name} ({describe_shape(buffer.shape)}) has no size of its own; give .npy files, whose sizes count"
+            )
     return [[_random_array(generator, buffer) for buffer in buffers] for _ in range(count)]
 
 
@@ -58,18 +64,20 @@ def _load_array(path: Path, buffer: Buffer) -> NDArray[Any]:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except (ValueError, EOFError, MemoryError, SyntaxError) as error:
         raise InputError(f"{path}: not a .npy array ({_first_line(error)}); save one with numpy.save") from None
-    wanted = f"{buffer.name} must be {buffer.dtype} of shape {buffer.shape}"
+    shape = buffer.shape if buffer.is_static else describe_shape(buffer.shape)
+    wanted = f"{buffer.name} must be {buffer.dtype} of shape {shape}"
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: holds several arrays; {wanted}")
-    if array.dtype != np.dtype(buffer.dtype) or array.shape != buffer.shape:
+    if array.dtype != np.dtype(buffer.dtype) or not buffer.takes(array.shape):
         raise InputError(f"{path}: {wanted}, not {array.dtype} of shape {array.shape}")
     return array
 
 
 def _load_picture(path: Path, buffer: Buffer) -> NDArray[Any]:
     shape = buffer.shape
-    if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, RGB):
-        raise InputError(f"{path}: the model's input {buffer.name} is {buffer.dtype} of shape {shape}, not a picture; give a .npy file")
+    if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, RGB) or not buffer.is_static:
+        words = shape if buffer.is_static else describe_shape(shape)
+        raise InputError(f"{path}: the model's input {buffer.name} is {buffer.dtype} of shape {words}, not a picture; give a .npy file")
     if buffer.dtype not in ("int8", "uint8", "float32"):
         raise InputError(f"{path}: the model wants {buffer.dtype} pixels; give a .npy file")
     pixels = _pixels(path, width=shape[2], height=shape[1], mode="RGB" if shape[3] == RGB else "L").reshape(shape)

@@ -4,6 +4,13 @@ A ``.hwx`` file is an uncompressed-metadata zip: ``manifest.json`` describes the
 buffers and tasks, ``buffers/N.bin`` holds the bytes of each constant, and
 ``code/N.BACKEND`` the code of task N for a backend: a descriptor stream
 (:mod:`hwacc.stream`) for ``hwacc``, MLIR text in the LLVM dialect for ``cpu``.
+
+Some sizes may be *unknown* until the program gets its inputs. In
+:attr:`Buffer.shape` a negative size, ``-1 - i``, is unknown number i; equal
+numbers are equal sizes. Such a buffer's array task has host code that writes a
+stream (:data:`WRITE_STREAM`), in the LLVM dialect as well, and its CPU task
+takes descriptors of its buffers, see :data:`MEMREF_ENTRY`.
+:mod:`hwacc.coordinator.sizes` makes the ordinary program of one for certain inputs.
 """
 
 from __future__ import annotations
@@ -26,6 +33,12 @@ FORMAT = 1
 ROLES = ("input", "output", "constant", "intermediate")
 KINDS = ("conv2d", "depthwise", "dense", "gemm", "other")
 BACKENDS = ("hwacc", "cpu")
+STREAM_BYTES, WRITE_STREAM = "stream_bytes", "write_stream"
+"""Functions of host code that writes the stream of a matrix product. Both take an array of i64 with M, K and N; the first one returns
+how long the stream is, the other writes the content of a stream file to its second argument. An implementation for ``hwacc`` whose
+``entry`` is the latter is such code."""
+MEMREF_ENTRY = "_mlir_ciface_entry"
+"""The ``entry`` of CPU code whose arguments are pointers to MLIR's descriptors of ranked memrefs: pointers, offset, sizes, strides."""
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -47,6 +60,7 @@ class Buffer:
 
     ``role`` is one of :data:`ROLES`; ``dtype`` a NumPy name such as ``int8``. ``quantisation``, where the model says it of an
     input or output, is a scale and a zero point: an element q stands for the number scale · (q - zero point).
+    A negative size in ``shape`` is unknown; :attr:`elements` and :attr:`size` then raise :class:`ProgramError`.
     """
 
     name: str
@@ -56,8 +70,19 @@ class Buffer:
     quantisation: tuple[float, int] | None = None
 
     @property
+    def is_static(self) -> bool:
+        """Whether all its sizes are known."""
+        return min(self.shape, default=0) >= 0
+
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Whether an array of ``shape`` fits it; by itself: its unknown sizes may be others' as well."""
+        return len(shape) == len(self.shape) and all(wanted < 0 or wanted == found for wanted, found in zip(self.shape, shape))
+
+    @property
     def elements(self) -> int:
         """Their number."""
+        if not self.is_static:
+            raise ProgramError(f"the size of {self.name} ({describe_shape(self.shape)}) is not known before the program gets its inputs")
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
@@ -80,16 +105,24 @@ class Implementation:
     code: bytes
     entry: str = ""
 
+    @property
+    def writes_stream(self) -> bool:
+        """Whether the code is host code that writes a stream, for sizes that are not known."""
+        return self.backend == "hwacc" and self.entry == WRITE_STREAM
+
 
 @dataclass(frozen=True)
 class Task:
     """A unit of scheduling. Tasks are listed in an order in which they can run.
 
     ``kind`` is one of :data:`KINDS`; ``shape`` says the size in words, such as
-    ``1024x144x16`` (M×K×N); ``reads`` and ``writes`` are buffer indices;
+    ``1024x144x16`` (M×K×N), or ``12 of 9x24x10``; ``reads`` and ``writes`` are buffer indices;
     ``reason`` says why the array does not run it, where it does not;
     ``operations`` names what it consists of, such as ``linalg.generic ×2``, and
     ``location`` where that is in the model's source, as far as it is known.
+
+    ``extent`` are the sizes that ``shape`` has in words where some are unknown: of a matrix product (batch,) M, K and N, else those
+    of the last result; ``macs`` is 0 until they are known. Empty where all are.
     """
 
     name: str
@@ -102,6 +135,7 @@ class Task:
     reason: str = ""
     operations: str = ""
     location: str = ""
+    extent: tuple[int, ...] = ()
 
     def implementation(self, backend: str) -> Implementation:
         """The implementation for ``backend``; raises :class:`ProgramError` if there is none."""
@@ -109,6 +143,11 @@ class Task:
             if implementation.backend == backend:
                 return implementation
         raise ProgramError(f"task {self.name} has no implementation for {backend!r}")
+
+
+def not_on_array(name: str, operations: str, reason: str, location: str) -> str:
+    """Why a task cannot run on the array, as a sentence for the user who wants nothing else."""
+    return f"{operations} of task {name} cannot run on the array: {reason}{f' (at {location})' if location else ''}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +159,18 @@ class Program:
     buffers: tuple[Buffer, ...]
     tasks: tuple[Task, ...]
     constants: dict[int, NDArray[Any]] = field(default_factory=dict)
+
+    def require_array(self) -> None:
+        """Raises :class:`ProgramError` naming the first task that has no code for the array."""
+        for task in self.tasks:
+            if all(implementation.backend != "hwacc" for implementation in task.implementations):
+                raise ProgramError(not_on_array(task.name, task.operations, task.reason, task.location))
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the sizes of all its buffers are known, and so all its streams are there."""
+        writes = any(code.writes_stream for task in self.tasks for code in task.implementations)
+        return not writes and all(buffer.is_static for buffer in self.buffers)
 
     def indices(self, role: str) -> list[int]:
         """Indices of the buffers with that role, in order."""
@@ -174,7 +225,8 @@ def _read(archive: zipfile.ZipFile) -> Program:
             Implementation(i["backend"], tuple(i["buffers"]), archive.read(f"code/{number}.{i['backend']}"), i["entry"])
             for i in entry.pop("implementations")
         )
-        entry["reads"], entry["writes"] = tuple(entry["reads"]), tuple(entry["writes"])
+        for name in ("reads", "writes", "extent"):
+            entry[name] = tuple(entry.get(name, ()))
         tasks.append(Task(**entry, implementations=implementations))
     config = ArrayConfig.from_dict(manifest["config"])
     program = Program(str(manifest["name"]), config, buffers, tuple(tasks), constants)
@@ -190,9 +242,13 @@ def _read_buffer(entry: dict[str, Any]) -> Buffer:
 
 def _check(program: Program) -> None:
     """Raises ValueError where the parts do not fit together."""
+    told = {size for index in program.indices("input") for size in program.buffers[index].shape}
     for buffer in program.buffers:
-        if buffer.role not in ROLES or any(size < 0 for size in buffer.shape):
-            raise ValueError(f"buffer {buffer.name} has role {buffer.role!r} and shape {buffer.shape}")
+        if buffer.role not in ROLES:
+            raise ValueError(f"buffer {buffer.name} has role {buffer.role!r}")
+        unknown = {size for size in buffer.shape if size < 0}
+        if not unknown <= told:
+            raise ValueError(f"buffer {buffer.name} has shape {buffer.shape}, and no input tells {max(unknown - told)}")
         np.dtype(buffer.dtype)
     for task in program.tasks:
         if task.kind not in KINDS:
@@ -216,5 +272,5 @@ def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def describe_shape(dims: Sequence[int]) -> str:
-    """``(4, 5, 6)`` as ``4x5x6``."""
-    return "x".join(str(dim) for dim in dims)
+    """``(4, 5, 6)`` as ``4x5x6``; what is negative is unknown, and a ``?``."""
+    return "x".join(str(dim) if dim >= 0 else "?" for dim in dims)

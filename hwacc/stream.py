@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from hwacc import isa
@@ -24,6 +25,9 @@ MAGIC = b"HWST"
 _HEADER = struct.Struct("<4s5I")
 _BUFFER = struct.Struct("<QH")
 _RELOCATION = struct.Struct("<2I")
+COUNTS_AT = _HEADER.size - 2 * 4
+"""Where in a file the number of descriptors stands, and behind it that of relocations."""
+RELOCATION_BYTES = _RELOCATION.size
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,12 @@ class Stream:
         for index, (descriptor, slot) in enumerate(zip(self.descriptors, self.relocations)):
             lines.append(f"{index:5} {format_descriptor(descriptor, self.slots[slot].name if slot is not None else None)}")
         return "\n".join(lines)
+
+
+def sizes_at(slots: Sequence[Slot]) -> list[int]:
+    """Where in a file the size of each slot stands."""
+    before = accumulate((_BUFFER.size + len(slot.name.encode()) for slot in slots), initial=_HEADER.size)
+    return list(before)[:-1]
 
 
 def load_stream(path: Path) -> Stream:

@@ -56,6 +56,18 @@ def test_the_quantisation_of_a_buffer_comes_back_and_older_files_have_none(path:
     assert load_program(path).buffers[0].quantisation is None
 
 
+def test_unknown_sizes_come_back_and_older_files_have_none(path: Path) -> None:
+    assert load_program(path).is_static and load_program(path).tasks[0].extent == ()
+    edit(path, lambda m: [m["buffers"][i].update(shape=[-1, 16]) for i in (0, 2, 3)])
+    edit(path, lambda m: m["tasks"][0].update(extent=[-1, 16]))
+    program = load_program(path)
+    assert not program.is_static and program.buffers[2].shape == (-1, 16) and program.tasks[0].extent == (-1, 16)
+    with pytest.raises(ProgramError, match=r"the size of picture \(\?x16\) is not known before the program gets its inputs"):
+        assert program.buffers[0].size
+    edit(path, lambda m: [task.pop("extent") for task in m["tasks"]])
+    assert load_program(path).tasks[0].extent == ()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -63,7 +75,7 @@ def test_the_quantisation_of_a_buffer_comes_back_and_older_files_have_none(path:
         (lambda m: m.update(format=9), "program format 9, this is 1"),
         (lambda m: m.pop("tasks"), "'tasks'"),
         (lambda m: m["buffers"][2].update(role="spare"), "buffer scaled has role 'spare'"),
-        (lambda m: m["buffers"][2].update(shape=[-3, 16]), r"buffer scaled has role 'intermediate' and shape \(-3, 16\)"),
+        (lambda m: m["buffers"][2].update(shape=[-3, 16]), r"buffer scaled has shape \(-3, 16\), and no input tells -3"),
         (lambda m: m["buffers"][2].update(dtype="int9"), "int9"),
         (lambda m: m["buffers"][1].update(shape=[17]), "cannot reshape"),
         (lambda m: m["tasks"][0].update(kind="magic"), "task scale has kind 'magic'"),

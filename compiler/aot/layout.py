@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from hwacc.chain import submissions
-from hwacc.program import BACKENDS, Implementation, Program, Task
+from hwacc.errors import ProgramError
+from hwacc.program import BACKENDS, Implementation, Program, Task, describe_shape
 from hwacc.stream import Stream
 from hwacc.task_order import Choice, in_order, names_of
 
@@ -52,7 +53,15 @@ class _Life:
 
 
 def lay_out(program: Program) -> Layout:
-    """The layout of ``program``; of each task the first implementation runs, in the coordinator's order. Raises :class:`ProgramError`."""
+    """The layout of ``program``; of each task the first implementation runs, in the coordinator's order.
+
+    Raises :class:`ProgramError`, also for a program with unknown sizes.
+    """
+    for buffer in program.buffers:
+        if not buffer.is_static:
+            raise ProgramError(
+                f"no object file: the size of {buffer.name} ({describe_shape(buffer.shape)}) is not known; fix it in the model"
+            )
     steps = tuple(_steps(in_order([(task, _chosen(task)) for task in program.tasks])))
     lives = [life for index in range(len(program.buffers)) if (life := _life(program, steps, index)) is not None]
     offsets: dict[int, int] = {}

@@ -43,7 +43,9 @@ TENSOR_DOCS: dict[str, OpDoc] = {
     "conv2d": OpDoc(
         text="A convolution with everything that the array does in one go: padding, bias, requantisation, clamp. `result = "
         "clamp(rescale(sum((input - input_zero_point) * weights) + bias) + zero_point)`, over a window of the picture whose outside is "
-        "`pad_value`. A plan for the array needs an `input_zero_point` of 0: `fold-zero-points` puts another one into the bias.",
+        "`pad_value`. A plan for the array needs an `input_zero_point` of 0: `fold-zero-points` puts another one into the bias. Where "
+        "the input has G times the channels I of the weights, it is a grouped convolution: group g makes the output channels from "
+        "g * O / G on from the input channels from g * I on.",
         operands={
             "input": "int8 NHWC.",
             "weights": "int8 OHWI: output channels, kernel rows, kernel columns, input channels.",
@@ -73,9 +75,15 @@ func.func @conv(%x: tensor<1x8x8x3xi8>, %w: tensor<16x3x3x3xi8>) -> tensor<1x4x4
 """,
     ),
     "gemm": OpDoc(
-        text="A matrix product with the same epilogue as `hwacc.conv2d`.",
-        operands={"input": "int8 [M, K].", "weights": "int8 [N, K], or with `weights_kn` [K, N].", **RESCALING},
+        text="A matrix product with the same epilogue as `hwacc.conv2d`. Input, weights and result may all have a dimension B in front: "
+        "then it is a batch of products, each with N output channels of its own, and O is B * N.",
+        operands={
+            "input": "int8 [M, K], or with `input_km` [K, M].",
+            "weights": "int8 [N, K], or with `weights_kn` [K, N].",
+            **RESCALING,
+        },
         attributes={
+            "input_km": "`true`: the input lies [K, M].",
             "weights_kn": "`true`: the weights lie [K, N].",
             "input_zero_point": "Subtracted from each input.",
             **EPILOGUE,
@@ -85,8 +93,8 @@ func.func @conv(%x: tensor<1x8x8x3xi8>, %w: tensor<16x3x3x3xi8>) -> tensor<1x4x4
 func.func @dense(%x: tensor<5x24xi8>, %w: tensor<24x10xi8>) -> tensor<5x10xi32> {
   %bias = arith.constant dense<[1, -2, 3, -4, 5, -6, 7, -8, 9, -10]> : tensor<10xi32>
   %y = "hwacc.gemm"(%x, %w, %bias) {
-    weights_kn = true, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
-    clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>
+    input_km = false, weights_kn = true, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32,
+    clamp_min = -128 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>
   } : (tensor<5x24xi8>, tensor<24x10xi8>, tensor<10xi32>) -> tensor<5x10xi32>
   return %y : tensor<5x10xi32>
 }

@@ -11,6 +11,7 @@
 irdl.dialect @hwacc {
   // int8 NHWC `input` by int8 OHWI `weights`, plus int32 [O] `bias`; int32 NHWC, or, with
   // int32 `multiplier` and int8 `shift`, of [1] or [O], int8 NHWC. `padding` is top, bottom, left, right.
+  // Where the input has G times the channels of the weights, it is G convolutions, see documentation.py.
   irdl.operation @conv2d {
     %input = irdl.base "!builtin.tensor"
     %weights = irdl.base "!builtin.tensor"
@@ -36,7 +37,8 @@ irdl.dialect @hwacc {
     }
   }
 
-  // int8 [M, K] `input` by int8 `weights`, [N, K] or, when `weights_kn`, [K, N]; the rest as in conv2d.
+  // int8 [M, K] or, when `input_km`, [K, M] `input` by int8 `weights`, [N, K] or, when `weights_kn`, [K, N]; the rest as in conv2d.
+  // All three with one more dimension in front: a batch of products, with [B * N] channels.
   irdl.operation @gemm {
     %input = irdl.base "!builtin.tensor"
     %weights = irdl.base "!builtin.tensor"
@@ -44,6 +46,7 @@ irdl.dialect @hwacc {
     %multiplier = irdl.base "!builtin.tensor"
     %shift = irdl.base "!builtin.tensor"
     %result = irdl.base "!builtin.tensor"
+    %input_km = irdl.base "#builtin.integer"
     %weights_kn = irdl.base "#builtin.integer"
     %input_zero_point = irdl.base "#builtin.integer"
     %double_round = irdl.base "#builtin.integer"
@@ -53,8 +56,8 @@ irdl.dialect @hwacc {
     irdl.operands(input: %input, weights: %weights, bias: %bias, multiplier: optional %multiplier, shift: optional %shift)
     irdl.results(result: %result)
     irdl.attributes {
-      "weights_kn" = %weights_kn, "input_zero_point" = %input_zero_point, "double_round" = %double_round,
-      "zero_point" = %zero_point, "clamp_min" = %clamp_min, "clamp_max" = %clamp_max
+      "input_km" = %input_km, "weights_kn" = %weights_kn, "input_zero_point" = %input_zero_point,
+      "double_round" = %double_round, "zero_point" = %zero_point, "clamp_min" = %clamp_min, "clamp_max" = %clamp_max
     }
   }
 

@@ -26,6 +26,9 @@ CONV2D = "hwacc.conv2d"
 GEMM = "hwacc.gemm"
 TENSOR_OPS = (CONV2D, GEMM)
 
+NO_EPILOGUE = {"double_round": (False, 1), "zero_point": (0, 32), "clamp_min": (-128, 32), "clamp_max": (127, 32)}
+"""Attributes of an operation that gives int32: value and width."""
+
 TENSOR_OPERANDS = 5
 """Input, weights, bias, multiplier and shift; the last two are optional."""
 
@@ -97,6 +100,23 @@ def create(name: str, operands: Sequence[ir.Value], result: ir.Type, **attribute
     present = [int(position < len(operands)) for position in range(TENSOR_OPERANDS)]
     attributes = {**attributes, "operandSegmentSizes": ir.DenseI32ArrayAttr.get(present)}
     return ir.Operation.create(name, results=[result], operands=list(operands), attributes=attributes)
+
+
+def group_count(op: ir.Operation) -> int:
+    """Independent products of a tensor-level operation: the batch of a product, the groups of a convolution."""
+    image, weights = (list(op.operands[i].type.shape) for i in (0, 1))
+    if op.name == CONV2D:
+        return int(image[3] // weights[3])
+    return int(image[0]) if len(image) == 3 else 1
+
+
+def channel_count(op: ir.Operation) -> int:
+    """Output channels of a tensor-level operation, those of all its groups: elements of its bias.
+
+    1 if their number is known only at run time: bias and scales are then one for all.
+    """
+    batch = group_count(op) if op.name == GEMM else 1
+    return max(1, batch * int(list(op.results[0].type.shape)[-1]))
 
 
 def integer_attribute(value: int, width: int = 32) -> ir.IntegerAttr:

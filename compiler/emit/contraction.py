@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array
-from hwacc.compiler.dialects.hwacc import CONV2D
+from hwacc.compiler.dialects.hwacc import CONV2D, channel_count, group_count
 from hwacc.compiler.emit.pack import pack_bias, pack_parameters
 from hwacc.compiler.emit.spec import ContractionSpec
+from hwacc.compiler.writer.product import Product
 from hwacc.config import ArrayConfig
 
 if TYPE_CHECKING:
@@ -32,9 +33,19 @@ def read_contraction(op: ir.Operation, config: ArrayConfig) -> Contraction:
     epilogue, packed = read_epilogue(op, config)
     has_bias = bool(bias.any())
     if has_bias:
-        packed["bias"] = pack_bias(bias, config)
+        packed["bias"] = np.concatenate([pack_bias(part, config) for part in np.split(bias, group_count(op))])
     geometry = convolution_geometry(op) if op.name == CONV2D else product_geometry(op)
-    return Contraction(ContractionSpec(**geometry, **epilogue, has_bias=has_bias), packed)
+    return Contraction(ContractionSpec(**geometry, **epilogue, groups=group_count(op), has_bias=has_bias), packed)
+
+
+def read_product(op: ir.Operation, config: ArrayConfig) -> tuple[Product, dict[str, NDArray[Any]]]:
+    """The product that a ``hwacc.gemm`` is whose sizes are not all known, and the content of its bias and parameters buffers."""
+    bias, (m, n), k = required_constant(op, 2), list(op.results[0].type.shape), list(op.operands[0].type.shape)[1]
+    epilogue, packed = read_epilogue(op, config)
+    if bias.any():
+        packed["bias"] = pack_bias(bias, config)
+    m, k, n = (size if size >= 0 else None for size in (m, k, n))
+    return Product(m, k, n, **epilogue, weights_layout=layout_of(op), has_bias=bool(bias.any())), packed
 
 
 def required_constant(op: ir.Operation, index: int) -> NDArray[Any]:
@@ -46,16 +57,17 @@ def required_constant(op: ir.Operation, index: int) -> NDArray[Any]:
 
 def convolution_geometry(op: ir.Operation) -> dict[str, Any]:
     """Sizes of a convolution as the planner names them."""
-    batch, height, width, channels = list(op.operands[0].type.shape)
-    out_channels, kernel_h, kernel_w, _ = list(op.operands[1].type.shape)
+    batch, height, width, _ = list(op.operands[0].type.shape)
+    out_channels, kernel_h, kernel_w, channels = list(op.operands[1].type.shape)
     return {
+        "divides_channels": group_count(op) > 1,
         "batch": batch,
         "height": height,
         "width": width,
         "channels": channels,
         "kernel_h": kernel_h,
         "kernel_w": kernel_w,
-        "out_channels": out_channels,
+        "out_channels": out_channels // group_count(op),
         "stride": tuple(op.attributes["strides"]),
         "dilation": tuple(op.attributes["dilations"]),
         "padding": tuple(op.attributes["padding"]),
@@ -65,9 +77,15 @@ def convolution_geometry(op: ir.Operation) -> dict[str, Any]:
 
 def product_geometry(op: ir.Operation) -> dict[str, Any]:
     """Sizes of a matrix product: a 1×1 convolution over one row of M pixels."""
-    rows, channels = list(op.operands[0].type.shape)
-    layout = "kn" if op.attributes["weights_kn"].value else "nk"
-    return {"width": rows, "channels": channels, "out_channels": list(op.results[0].type.shape)[1], "weights_layout": layout}
+    across = bool(op.attributes["input_km"].value)
+    rows, channels = list(op.operands[0].type.shape)[-2:][:: -1 if across else 1]
+    layouts = {"input_layout": "km" if across else "mk", "weights_layout": layout_of(op)}
+    return {"width": rows, "channels": channels, "out_channels": list(op.results[0].type.shape)[-1], **layouts}
+
+
+def layout_of(op: ir.Operation) -> str:
+    """How the weights of a matrix product lie in memory."""
+    return "kn" if op.attributes["weights_kn"].value else "nk"
 
 
 def read_epilogue(op: ir.Operation, config: ArrayConfig) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -79,4 +97,6 @@ def read_epilogue(op: ir.Operation, config: ArrayConfig) -> tuple[dict[str, Any]
     multiplier, shift = np.broadcast_arrays(required_constant(op, 3), required_constant(op, 4))
     if multiplier.size == 1:
         return {**epilogue, "multiplier": int(multiplier[0]), "shift": int(shift[0])}, {}
-    return {**epilogue, "per_channel": True}, {"parameters": pack_parameters(multiplier, shift, config)}
+    multipliers, shifts = (np.split(np.broadcast_to(each, channel_count(op)), group_count(op)) for each in (multiplier, shift))
+    tables = [pack_parameters(*each, config) for each in zip(multipliers, shifts)]
+    return {**epilogue, "per_channel": True}, {"parameters": np.concatenate(tables)}

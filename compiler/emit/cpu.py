@@ -4,6 +4,9 @@ Everything here is upstream's: fusion, bufferization, loops, LLVM. The entry
 point takes one bare pointer for each buffer, inputs first, outputs last; all
 are row-major with the static shapes that the program states. Temporaries are
 freed before it returns. Nothing but the C library is called.
+
+Where sizes are known only at run time, the entry point takes a pointer to
+MLIR's descriptor of each buffer instead: :data:`hwacc.program.MEMREF_ENTRY`.
 """
 
 from __future__ import annotations
@@ -46,6 +49,10 @@ TO_LOOPS: tuple[Step, ...] = (
 )
 """From linalg on tensors to loops over buffers."""
 
+DESCRIPTORS = "convert-func-to-llvm"
+BARE_POINTERS = f"{DESCRIPTORS}{{use-bare-ptr-memref-call-conv=true}}"
+"""What an entry point takes for a buffer."""
+
 TO_LLVM: tuple[Step, ...] = (
     "fold-memref-alias-ops",
     "expand-strided-metadata",
@@ -63,7 +70,7 @@ TO_LLVM: tuple[Step, ...] = (
     "convert-arith-to-llvm",
     "convert-index-to-llvm",
     "finalize-memref-to-llvm",
-    "convert-func-to-llvm{use-bare-ptr-memref-call-conv=true}",
+    BARE_POINTERS,
     "convert-cf-to-llvm",
     "reconcile-unrealized-casts",
     "canonicalize",
@@ -83,8 +90,13 @@ def cpu_code(function: ir.Operation) -> bytes:
             del entry.attributes[name]
     entry.attributes["sym_name"] = ir.StringAttr.get(ENTRY, function.context)
     entry.attributes["sym_visibility"] = ir.StringAttr.get("public", function.context)
+    kind = entry.attributes["function_type"].value
+    dynamic = any(not each.has_static_shape for each in (*kind.inputs, *kind.results))
+    if dynamic:
+        entry.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get(function.context)
+    to_llvm = [DESCRIPTORS if dynamic and step == BARE_POINTERS else step for step in TO_LLVM]
     try:
-        run_passes(module, (*TO_LOOPS, *TO_LLVM))
+        run_passes(module, (*TO_LOOPS, *to_llvm))
     except ModelError as error:
         name = function.attributes["sym_name"].value
         raise ModelError(f"task {name} has no CPU code: {error}") from None

@@ -36,7 +36,7 @@ class Estimate:
         )
         self.west = np.array([[self._west(r, s) for s in steps] for r in rows], np.float64)[:, None, :]
         self.north = np.array([[self._north(c, s) for s in steps] for c in columns], np.float64)[None, :, :]
-        pitch = spec.n * spec.element_bytes
+        pitch = spec.result_elements * spec.element_bytes
         stored = [[cost.store_cycles(r, c, spec.element_bytes, pitch, config) for c in columns] for r in rows]
         self.store = np.array(stored, np.float64)[:, :, None]
         pieces = [[self._last_piece(r, c, pitch) for c in columns] for r in rows]

@@ -39,7 +39,7 @@ class PanelScheduler:
         self.parameters = lru_cache(maxsize=None)(lambda columns: loads_of(panels.parameter_accesses(spec, config, columns), config))
         across = not (spec.west_k_contiguous or spec.north_k_contiguous)
         self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config, across=across))
-        pitch = spec.n * spec.element_bytes
+        pitch = spec.result_elements * spec.element_bytes
         self.store_cycles = lru_cache(maxsize=None)(lambda rows, n: cost.store_cycles(rows, n, spec.element_bytes, pitch, config))
 
     def fits(self, blocking: Blocking) -> bool:
@@ -222,11 +222,11 @@ class _Run:
         spec, panel = self.spec, (self.blocking.rows[row], self.blocking.columns[column])
         rows, columns = some
         values = {
-            "address": (rows[0] * spec.n + columns[0]) * spec.element_bytes,
+            "address": (rows[0] * spec.result_elements + columns[0]) * spec.element_bytes,
             "n": columns[1] - columns[0],
             **self._result_words(result, *panel, some),
             "count1": rows[1] - rows[0],
-            "stride1": spec.n * spec.element_bytes,
+            "stride1": spec.result_elements * spec.element_bytes,
             "output": Output[spec.output.upper()],
         }
         if scales is not None:

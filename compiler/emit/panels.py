@@ -69,8 +69,8 @@ def _gathered(picture: Picture, rows: Range, part: Range, line: int) -> Access:
 
 def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: int) -> Iterator[Access]:
     """A convolution's windows: boxes of output pixels times boxes of kernel positions, of which ``steps`` are the flat range."""
-    # Neighbouring kernel columns are neighbours in memory, unless dilated: then one more loop takes them one by one.
-    apart = spec.dilation[1] > 1 and spec.kernel_w > 1
+    # Neighbouring kernel columns are neighbours in memory, unless dilated or of a group: then one more loop takes them one by one.
+    apart = (spec.dilation[1] > 1 or spec.divides_channels) and spec.kernel_w > 1
     kernel = (spec.kernel_h, spec.kernel_w, spec.channels) if apart else (spec.kernel_h, 1, spec.kernel_w * spec.channels)
     for images, rows, columns in boxes(*pixels, (spec.batch, spec.out_height, spec.out_width)):
         for image in range(*images):
@@ -84,14 +84,14 @@ def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: i
 def _window(spec: ContractionSpec, image: int, rows: Range, columns: Range, box: tuple[Range, ...], line: int) -> Access:
     """Windows of the pixels ``rows`` × ``columns`` of one image, restricted to a ``box`` of (kernel rows, kernel columns, bytes)."""
     top, _, left, _ = spec.padding
-    row_bytes = spec.width * spec.channels
+    row_bytes = spec.width * spec.pixel_bytes
     (kernel_row, kernel_row_end), (kernel_column, kernel_column_end), (first_byte, end_byte) = box
-    x = (columns[0] * spec.stride[1] - left + kernel_column * spec.dilation[1]) * spec.channels + first_byte
+    x = (columns[0] * spec.stride[1] - left + kernel_column * spec.dilation[1]) * spec.pixel_bytes + first_byte
     y = rows[0] * spec.stride[0] - top + kernel_row * spec.dilation[0]
     loops = (
-        Loop(kernel_column_end - kernel_column, x=spec.dilation[1] * spec.channels, local=spec.channels),
+        Loop(kernel_column_end - kernel_column, x=spec.dilation[1] * spec.pixel_bytes, local=spec.channels),
         Loop(kernel_row_end - kernel_row, y=spec.dilation[0], local=spec.kernel_w * spec.channels),
-        Loop(columns[1] - columns[0], x=spec.stride[1] * spec.channels, local=line),
+        Loop(columns[1] - columns[0], x=spec.stride[1] * spec.pixel_bytes, local=line),
         Loop(rows[1] - rows[0], y=spec.stride[0], local=spec.out_width * line),
     )
     picture = Picture(row_bytes, spec.height, image * spec.height * row_bytes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from hwacc import isa
 from hwacc.compiler.emit.blocking import Blocking
+from hwacc.compiler.emit.groups import cycles_of_all, for_all_groups
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.search import EFFORT, Search, scheduler_of
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -21,6 +22,8 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
+Choice = tuple[Blocking, Schedule | None]
+"""A blocking, and its schedule if that has been built already."""
 EFFORT_FOR_ALL = 150_000
 """Operations built in the searches for all products of a program together: some seconds."""
 STRIDE_LIMIT = 2**31
@@ -65,25 +68,37 @@ def plan_all(
     tell: Callable[[ContractionSpec], None] | None = None,
     chosen: Mapping[ContractionSpec, Blocking] | None = None,
 ) -> list[Plan | ModelError]:
-    """A plan for each, or why there is none. Those that differ in the values of their epilogues alone share a search.
+    """A plan for each, or why there is none; arguments as of :func:`choose_all`."""
+    found = choose_all(specs, config, effort, tell, chosen)
+    return [each if isinstance(each, ModelError) else plan_as(spec, config, *each) for spec, each in zip(specs, found)]
+
+
+def choose_all(
+    specs: Sequence[ContractionSpec],
+    config: ArrayConfig,
+    effort: int = EFFORT_FOR_ALL,
+    tell: Callable[[ContractionSpec], None] | None = None,
+    chosen: Mapping[ContractionSpec, Blocking] | None = None,
+) -> list[Choice | ModelError]:
+    """A choice for each, or why there is none. Those that differ in the values of their epilogues alone share a search.
 
     ``tell`` hears what is searched for. Nothing is where ``chosen`` has a blocking, by :attr:`ContractionSpec.without_values`.
     """
     chosen = chosen or {}
     searches = search_all([spec for spec in specs if spec.without_values not in chosen], config, effort, tell)
-    plans: list[Plan | ModelError] = []
+    choices: list[Choice | ModelError] = []
     for spec in specs:
         found = searches.get(spec.without_values)
-        if found is None:
-            plans.append(plan_as(spec, config, chosen[spec.without_values]))
+        if isinstance(found, Search):
+            choices.append((found.blocking, found.schedule(spec) if spec == found.spec else None))
         else:
-            plans.append(_planned(spec, config, found.schedule(spec)) if isinstance(found, Search) else found)
-    return plans
+            choices.append(found or (chosen[spec.without_values], None))
+    return choices
 
 
-def plan_as(spec: ContractionSpec, config: ArrayConfig, blocking: Blocking) -> Plan:
-    """The plan of ``spec`` with this ``blocking``, which a search for it has found."""
-    return _planned(spec, config, scheduler_of(spec, config, config.available_dataflows).build(blocking))
+def plan_as(spec: ContractionSpec, config: ArrayConfig, blocking: Blocking, schedule: Schedule | None = None) -> Plan:
+    """The plan of ``spec`` with this ``blocking``, which must be legal; its ``schedule`` is built unless it is given."""
+    return _planned(spec, config, schedule or scheduler_of(spec, config, config.available_dataflows).build(blocking))
 
 
 def search_all(
@@ -108,7 +123,7 @@ def search_all(
 
 def _share_out(effort: int, searches: Sequence[Search], tell: Callable[[ContractionSpec], None]) -> None:
     """Lets each go on with its share; what one does not need is left to those after it."""
-    lost = [search.cycles - search.spec.macs // search.config.macs_per_cycle for search in searches]
+    lost = [search.spec.groups * search.cycles - search.spec.macs // search.config.macs_per_cycle for search in searches]
     to_gain = sum(lost)
     for search, cycles in zip(searches, lost):
         tell(search.spec)
@@ -134,22 +149,23 @@ def _begun_or_not(spec: ContractionSpec, config: ArrayConfig) -> Search | ModelE
 
 def _planned(spec: ContractionSpec, config: ArrayConfig, schedule: Schedule) -> Plan:
     """The plan of ``spec`` that ``schedule`` is."""
-    return Plan(spec, config, tuple(schedule.finished()), schedule.cycles)
+    operations = for_all_groups(schedule.finished(), spec, config)
+    return Plan(spec, config, operations, cycles_of_all(schedule.cycles, spec, config))
 
 
 def check_sizes(spec: ContractionSpec, config: ArrayConfig) -> None:
     """Raises :class:`ModelError` for a product that is too large, in one dimension or as a whole; quick, before any planning."""
     if spec.k > config.max_k:
         raise ModelError(f"a reduction of {spec.k} products can overflow int32; at most {config.max_k} are supported")
-    rows = {"input": spec.width * spec.channels, "weights": max(spec.n, spec.k), "output": spec.n * spec.element_bytes}
+    rows = {"input": spec.width * spec.pixel_bytes, "weights": max(spec.n, spec.k), "output": spec.result_elements * spec.element_bytes}
     for name, size in rows.items():
         if size >= STRIDE_LIMIT:
             raise ModelError(f"a row of the {name} has {size} bytes; at most {STRIDE_LIMIT - 1} are supported")
     least = _least_panels(spec, config)
     if least > MOST_PANELS:
         raise ModelError(
-            f"a {spec.m}×{spec.k}×{spec.n} product takes at least {least} panels on this array; at most {MOST_PANELS} are supported: "
-            "divide it, or give the array larger buffers"
+            f"{'a' if spec.groups == 1 else f'{spec.groups} times a'} {spec.m}×{spec.k}×{spec.n} product takes at least {least} panels on "
+            f"this array; at most {MOST_PANELS} are supported: divide it, or give the array larger buffers"
         )
 
 
@@ -157,4 +173,4 @@ def _least_panels(spec: ContractionSpec, config: ArrayConfig) -> int:
     """Panels that the accumulator and the operand buffers force, however the product is cut."""
     results = spec.m * -(-spec.n // config.cols)
     operand = max(spec.m, spec.n) * spec.k
-    return max(-(-results // config.acc_words), -(-operand // config.operand_bytes))
+    return spec.groups * max(-(-results // config.acc_words), -(-operand // config.operand_bytes))

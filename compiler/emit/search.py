@@ -84,6 +84,11 @@ class Search:
         """What the best schedule found should take."""
         return self._found[1].cycles
 
+    @property
+    def blocking(self) -> Blocking:
+        """The best one found."""
+        return self._found[0]
+
     def schedule(self, spec: ContractionSpec) -> Schedule:
         """The best one found, for ``spec``, which may differ from the one searched for in the values of its epilogue."""
         return self._found[1] if spec == self.spec else scheduler_of(spec, self.config, self._dataflows).build(self._found[0])

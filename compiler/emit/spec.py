@@ -19,6 +19,11 @@ class ContractionSpec:
 
     A GEMM M×K by K×N is ``batch=1, height=1, width=M, channels=K`` with a 1×1 kernel, see :meth:`gemm`.
 
+    groups
+        Independent products of this size. The weights of one follow those of the other; so do the inputs and the outputs of a batch of
+        GEMMs, while those of a convolution are the channels of each pixel, one group after the other. All other sizes, and what the
+        properties give, are those of one group.
+
     stride, dilation
         Of (height, width).
     padding
@@ -31,6 +36,8 @@ class ContractionSpec:
         The weights are the buffer before the input.
     weights_layout
         ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
+    divides_channels
+        The groups are those of a convolution.
     per_channel
         The output's multiplier and shift come from the parameters buffer, not from ``multiplier`` and ``shift``.
     multiplier, shift, double_round, zero_point, clamp_min, clamp_max
@@ -39,6 +46,7 @@ class ContractionSpec:
     Raises :class:`ModelError` for sizes that make no sense.
     """
 
+    groups: int = 1
     batch: int = 1
     height: int = 1
     width: int
@@ -54,6 +62,7 @@ class ContractionSpec:
     gathers: bool = False
     exchanged: bool = False
     weights_layout: str = "nk"
+    divides_channels: bool = False
     has_bias: bool = False
     output: str = "int32"
     per_channel: bool = False
@@ -65,7 +74,7 @@ class ContractionSpec:
     clamp_max: int = 127
 
     def __post_init__(self) -> None:
-        sizes = ("batch", "height", "width", "channels", "kernel_h", "kernel_w", "out_channels")
+        sizes = ("groups", "batch", "height", "width", "channels", "kernel_h", "kernel_w", "out_channels")
         for name, value in [(name, getattr(self, name)) for name in sizes] + [
             ("stride", min(self.stride)),
             ("dilation", min(self.dilation)),
@@ -139,7 +148,17 @@ class ContractionSpec:
     @property
     def macs(self) -> int:
         """Multiply-accumulates."""
-        return self.m * self.n * self.k
+        return self.groups * self.m * self.n * self.k
+
+    @property
+    def pixel_bytes(self) -> int:
+        """From one pixel of the input to the next."""
+        return self.channels * self.groups if self.divides_channels else self.channels
+
+    @property
+    def result_elements(self) -> int:
+        """From one row of the output to the next."""
+        return self.n * self.groups if self.divides_channels else self.n
 
     @property
     def element_bytes(self) -> int:
@@ -154,7 +173,7 @@ class ContractionSpec:
     @property
     def is_matrix(self) -> bool:
         """Whether the input is the west operand as it lies in memory: [M][K] or [K][M]."""
-        return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding)
+        return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding) and not self.divides_channels
 
     @property
     def west_k_contiguous(self) -> bool:
@@ -172,13 +191,24 @@ class ContractionSpec:
 
     def slots(self, config: ArrayConfig) -> tuple[Slot, ...]:
         """The buffers, in order; bias and parameters are there only if needed, padded to whole column tiles."""
-        sizes = {
+        sizes = {name: self.groups * size for name, size in self.group_bytes(config).items()}
+        if self.exchanged:
+            sizes = {name: sizes[name] for name in ("weights", "input", *list(sizes)[2:])}
+        return tuple(Slot(name, size) for name, size in sizes.items() if size)
+
+    def group_bytes(self, config: ArrayConfig) -> dict[str, int]:
+        """Bytes that one group has of each buffer; 0 for a buffer that is not needed."""
+        return {
             "input": self.batch * self.height * self.width * self.channels,
             "weights": self.n * self.k,
             "bias": self.padded_channels(config) * INT32_BYTES if self.has_bias else 0,
             "parameters": self.padded_channels(config) * PARAMETER_BYTES if self.has_parameters else 0,
             "output": self.m * self.n * self.element_bytes,
         }
-        if self.exchanged:
-            sizes = {name: sizes[name] for name in ("weights", "input", *list(sizes)[2:])}
-        return tuple(Slot(name, size) for name, size in sizes.items() if size)
+
+    def group_steps(self, config: ArrayConfig) -> dict[str, int]:
+        """Bytes from where one group begins in each buffer to where the next does."""
+        steps = self.group_bytes(config)
+        if self.divides_channels:
+            steps |= {"input": self.channels, "output": self.n * self.element_bytes}
+        return steps

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, constant_scalar, dtype_name
 from hwacc.compiler.context import given_name, source_name
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS
-from hwacc.compiler.emit.contraction import Contraction, read_contraction
+from hwacc.compiler.dialects.hwacc import GEMM, TENSOR_OPS
+from hwacc.compiler.emit.array_to_machine import machine_of
+from hwacc.compiler.emit.contraction import read_contraction, read_product
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
-from hwacc.compiler.emit.machine import machine_function, stream_of
-from hwacc.compiler.emit.planner import Plan, plan_all
-from hwacc.compiler.emit.tuned import Plans, usable
+from hwacc.compiler.emit.machine import stream_of
+from hwacc.compiler.emit.unknown_sizes import UnknownSizes, is_dynamic
 from hwacc.compiler.transforms.build import VIEWS, users, view_root
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
+from hwacc.compiler.transforms.form_tasks import BACKEND, INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import walk
+from hwacc.compiler.writer.policy import policy_for
+from hwacc.compiler.writer.stream_writer import slots_of, writer_code
 from hwacc.config import ArrayConfig
 from hwacc.errors import ModelError
-from hwacc.program import Buffer, Implementation, Program, Task
+from hwacc.program import MEMREF_ENTRY, WRITE_STREAM, Buffer, Implementation, Program, Task, not_on_array
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -35,66 +37,42 @@ CONSTANTS = ("arith.constant", "linalg.fill", "tensor.empty")
 
 
 class ProgramBuilder:
-    """Builds a :class:`Program` from a module that ``form-tasks`` made.
+    """Builds a :class:`Program` from a module of tasks, and for the array what ``array-to-machine`` made of them.
 
-    ``machine`` is the module that receives the machine-level functions;
-    ``backends`` the ones for which array tasks get code, the array first;
+    ``backends`` are those for which array tasks get code, the array first;
     without ``fallback`` a task that the array cannot run is a :class:`ModelError`.
-    Products that ``tuned`` has a plan for are planned so: ``used`` is how many products there are, how many ``tuned``
-    has, and how many it has as the planner makes them now.
     """
 
-    def __init__(
-        self,
-        config: ArrayConfig,
-        machine: ir.Module,
-        backends: Collection[str],
-        progress: Progress | None,
-        *,
-        fallback: bool = True,
-        tuned: Plans | None = None,
-    ) -> None:
+    def __init__(self, config: ArrayConfig, backends: Collection[str], progress: Progress | None, *, fallback: bool = True) -> None:
         self.config = config
-        self.machine = machine
         self.backends = backends
         self.fallback = fallback
         self.progress = progress or (lambda text: None)
-        self.tuned = tuned or {}
-        self.used = 0, 0, 0
         self.buffers: list[Buffer] = []
         self.constants: dict[int, NDArray[Any]] = {}
         self.tasks: list[Task] = []
         self._placed: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._home: dict[ir.Value, int] = {}
-        self._planned: dict[ir.Operation, tuple[Contraction, Plan | ModelError]] = {}
+        self._machine: dict[str, ir.Operation] = {}
+        self._unknown: UnknownSizes | None = None
 
     def build(self, module: ir.Module, name: str) -> Program:
         """The program of that name."""
-        functions = {op.attributes["sym_name"].value: op for op in walk(module.operation, "func.func")}
+        functions = functions_of(module.operation)
+        if any(is_dynamic(op) for function in functions.values() for op in (function, *walk(function))):
+            self._unknown = UnknownSizes(functions["main"], functions)
         if "hwacc" in self.backends:
-            self.plan_array_tasks(module)
+            self._machine = functions_of(machine_of(module.operation))
         block = functions["main"].regions[0].blocks[0]
         returned = list(block.operations)[-1].operands
         scales = iter(quantisations(functions["main"], len(block.arguments) + len(returned)))
         for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
-            self._home[argument] = self.add_buffer(label, "input", argument.type, next(scales))
+            self._home[argument] = self.add_buffer(label, "input", argument, next(scales))
         for value, label in zip(returned, end_names(functions["main"], OUTPUTS, len(returned))):
-            self._home[view_root(value)] = self.add_buffer(label, "output", value.type, next(scales))
+            self._home[view_root(value)] = self.add_buffer(label, "output", value, next(scales))
         for op in block.operations:
             self.visit(op.operation, functions)
         return Program(name, self.config, tuple(self.buffers), tuple(self.tasks), self.constants)
-
-    def plan_array_tasks(self, module: ir.Module) -> None:
-        """Plans the operations of all array tasks together."""
-        ops = walk(module.operation, *TENSOR_OPS)
-        contractions = [read_contraction(op, self.config) for op in ops]
-        names = {contraction.spec: attribute(op.parent, "sym_name") for op, contraction in zip(reversed(ops), reversed(contractions))}
-        specs = [contraction.spec for contraction in contractions]
-        chosen = usable(self.tuned, specs, self.config)
-        products = {spec.without_values for spec in specs}
-        self.used = len(products), len(products & set(self.tuned)), len(chosen)
-        plans = plan_all(specs, self.config, tell=lambda spec: self.progress(f"{names[spec]}: planning"), chosen=chosen)
-        self._planned = dict(zip(ops, zip(contractions, plans)))
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:
         """Takes in one operation of ``main``."""
@@ -108,17 +86,21 @@ class ProgramBuilder:
             for position, result in enumerate(op.results):
                 if result not in self._home:
                     label = function.attributes["sym_name"].value + (f".{position}" if len(op.results) > 1 else "")
-                    self._home[result] = self.add_buffer(label, "intermediate", result.type)
+                    self._home[result] = self.add_buffer(label, "intermediate", result)
             reads = tuple(self._home[value] for value in op.operands)
             self.tasks.append(self.task(function, reads, tuple(self._home[value] for value in op.results)))
 
-    def add_buffer(self, name: str, role: str, shaped: ir.ShapedType, quantisation: tuple[float, int] | None = None) -> int:
-        """Adds a buffer for values of a tensor type; its index."""
-        dtype = dtype_name(shaped.element_type)
+    def add_buffer(self, name: str, role: str, value: ir.Value, quantisation: tuple[float, int] | None = None) -> int:
+        """Adds a buffer for a tensor; its index."""
+        dtype = dtype_name(value.type.element_type)
         if dtype is None:
-            raise ModelError(f"{name} has elements of {shaped.element_type}, which no buffer can hold")
-        self.buffers.append(Buffer(name, role, dtype, tuple(shaped.shape), quantisation))
+            raise ModelError(f"{name} has elements of {value.type.element_type}, which no buffer can hold")
+        self.buffers.append(Buffer(name, role, dtype, self.shape(value, name), quantisation))
         return len(self.buffers) - 1
+
+    def shape(self, value: ir.Value, name: str) -> tuple[int, ...]:
+        """The shape of a tensor, called ``name``; what is not known is negative."""
+        return tuple(value.type.shape) if self._unknown is None else self._unknown.shape(value, name)
 
     def add_constant(self, name: str, array: NDArray[Any]) -> int:
         """Places a constant, once for all that are equal; its index."""
@@ -134,7 +116,7 @@ class ProgramBuilder:
         name, kind, shape, reason = (attribute(function, key) for key in ("sym_name", "hwacc.kind", "hwacc.shape", "hwacc.reason"))
         self.progress(name)
         implementations: list[Implementation] = []
-        on_array = attribute(function, "hwacc.backend") == "hwacc"
+        on_array = attribute(function, BACKEND) == "hwacc"
         if on_array and "hwacc" in self.backends:
             try:
                 implementations.append(self.on_array(function, name, reads, writes))
@@ -144,35 +126,60 @@ class ProgramBuilder:
             reason = "compiled without the array"
         operations, location = attribute(function, "hwacc.operations"), source_name(function.location)
         if not implementations and not self.fallback:
-            raise ModelError(f"{operations} of task {name} cannot run on the array: {reason}{f' (at {location})' if location else ''}")
+            raise ModelError(not_on_array(name, operations, reason, location))
         if not implementations or "cpu" in self.backends:
-            implementations.append(Implementation("cpu", (*reads, *writes), cpu_code(function), ENTRY))
+            entry = MEMREF_ENTRY if is_dynamic(function) else ENTRY
+            implementations.append(Implementation("cpu", (*reads, *writes), cpu_code(function), entry))
         reads = tuple(dict.fromkeys(i for code in implementations for i in code.buffers if i not in writes))
         macs = function.attributes["hwacc.macs"].value
-        return Task(name, kind, shape, macs, reads, writes, tuple(implementations), reason, operations, location)
+        extent = self.extent(function, name) if is_dynamic(function) else ()
+        return Task(name, kind, shape, macs, reads, writes, tuple(implementations), reason, operations, location, extent)
+
+    def extent(self, function: ir.Operation, name: str) -> tuple[int, ...]:
+        """The sizes of a task some of which are not known: of a matrix product (batch,) M, K and N, else those of the last result."""
+        products = [op for op in walk(function) if op.name == GEMM or op.name.endswith("matmul")]
+        result = products[0].results[0] if products else list(function.regions[0].blocks[0].operations)[-1].operands[-1]
+        sizes = self.shape(result, name)
+        return (*sizes[:-1], self.shape(products[0].operands[0], name)[-1], sizes[-1]) if products else sizes
 
     def on_array(self, function: ir.Operation, name: str, reads: tuple[int, ...], writes: tuple[int, ...]) -> Implementation:
-        """The stream of an array task; raises :class:`ModelError` where it does not fit the array."""
-        from mlir import ir
-
+        """The stream of an array task, or the code that writes it; raises :class:`ModelError` where none can be."""
         op = walk(function, *TENSOR_OPS)[0]
-        contraction, planned = self._planned[op]
-        if isinstance(planned, ModelError):
-            raise planned
-        with ir.InsertionPoint(self.machine.body), function.location:
-            made = machine_function(name, contraction.spec.slots(self.config), planned.operations)
-        stream = stream_of(made, self.config)
-        buffers = self.slot_buffers(function, op, name, contraction, reads, writes)
+        if is_dynamic(op):
+            return self.written(function, op, name, reads, writes)
+        stream = stream_of(self._machine[name], self.config)
+        buffers = self.slot_buffers(function, op, name, read_contraction(op, self.config).packed, reads, writes)
         return Implementation("hwacc", tuple(buffers[slot.name] for slot in stream.slots), stream.to_bytes())
 
+    def written(
+        self, function: ir.Operation, op: ir.Operation, name: str, reads: tuple[int, ...], writes: tuple[int, ...]
+    ) -> Implementation:
+        """Code that writes the stream of an array task when its sizes are known; raises :class:`ModelError` where no stream can be."""
+        product, packed = read_product(op, self.config)
+        code = writer_code(product, policy_for(self.config))
+        buffers = self.slot_buffers(function, op, name, packed, reads, writes)
+        return Implementation("hwacc", tuple(buffers[slot] for slot in slots_of(product)), code, WRITE_STREAM)
+
     def slot_buffers(
-        self, function: ir.Operation, op: ir.Operation, name: str, contraction: Contraction, reads: tuple[int, ...], writes: tuple[int, ...]
+        self,
+        function: ir.Operation,
+        op: ir.Operation,
+        name: str,
+        constants: dict[str, NDArray[Any]],
+        reads: tuple[int, ...],
+        writes: tuple[int, ...],
     ) -> dict[str, int]:
         """The program's buffer for each slot of an array task."""
         arguments = list(function.regions[0].blocks[0].arguments)
         buffers = {slot: reads[arguments.index(op.operands[position])] for position, slot in enumerate(("input", "weights"))}
-        packed = {slot: self.add_constant(f"{name}.{slot}", array) for slot, array in contraction.packed.items()}
+        packed = {slot: self.add_constant(f"{name}.{slot}", array) for slot, array in constants.items()}
         return {**buffers, **packed, "output": writes[0]}
+
+
+def functions_of(module: ir.Operation) -> dict[str, ir.Operation]:
+    """The functions of a module, not of modules in it, by name."""
+    operations = (op.operation for op in module.regions[0].blocks[0].operations)
+    return {op.attributes["sym_name"].value: op for op in operations if op.name == "func.func"}
 
 
 def content(op: ir.Operation) -> NDArray[Any]:

@@ -93,7 +93,7 @@ def _lines(value: Any, depth: int = 0) -> str:
 
 
 def notes(path: Path, arrays: Arrays, config: ArrayConfig, used: tuple[int, int, int]) -> list[str]:
-    """What a file was good for, a line each; ``used`` as in :class:`hwacc.compiler.emit.tasks.ProgramBuilder`."""
+    """What a file was good for, a line each; ``used`` as in :class:`hwacc.compiler.emit.choose_panels.ChoosePanels`."""
     products, there, still_made = used
     if config not in arrays:
         others = "; ".join(config.difference(other) for other in arrays) or "it is empty"

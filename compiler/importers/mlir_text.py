@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.context import first_diagnostic
+from hwacc.compiler.context import DAMAGED, first_diagnostic
 from hwacc.compiler.importers import torch_mlir
 from hwacc.compiler.importers.one_function import as_one_function
 from hwacc.compiler.importers.tosa import TO_LINALG
@@ -83,6 +83,8 @@ def parse_file(path: Path, where: str) -> ir.Module:
         return ir.Module.parseFile(str(path))
     except ir.MLIRError as error:
         raise ModelError(f"{where}: not valid MLIR: {first_diagnostic(error)}") from None
+    except RuntimeError:
+        raise ModelError(f"{where}: not valid MLIR: {DAMAGED}") from None
 
 
 def import_stablehlo(path: Path) -> ir.Module:

@@ -1,4 +1,4 @@
-"""What every importer owes: one function of linalg on static tensors.
+"""What every importer owes: one function of linalg on tensors of known rank.
 
 Importers lower their formats as far as upstream takes them and hand the module
 to :func:`as_one_function`, which inlines what it calls and says, with the
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import dtype_name
-from hwacc.compiler.context import source_name
+from hwacc.compiler.context import place
 from hwacc.compiler.importers.resources import resources_to_constants
 from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
 from hwacc.compiler.transforms.fold_constants import FoldConstants
@@ -31,6 +31,9 @@ INLINE: tuple[Step, ...] = ("inline", "symbol-dce", "func.func(convert-elementwi
 
 TIDY: tuple[Step, ...] = (Float32ForBfloat16(), "canonicalize", FoldConstants(), "canonicalize", "cse")
 
+SIZES: tuple[Step, ...] = ("resolve-ranked-shaped-type-result-dims", "lower-affine", "canonicalize", "cse")
+"""Sizes of results as sizes of the inputs, where some are known only at run time."""
+
 DIALECTS = ("arith", "builtin", "cf", "func", "hwacc", "index", "linalg", "math", "scf", "tensor")
 """Dialects whose operations the compiler takes."""
 
@@ -45,6 +48,9 @@ WITHOUT_LOOPS = (
 )
 """Operations that upstream cannot turn into loops."""
 
+UNFOLLOWED = ("tensor.reshape", "tensor.generate", "tensor.unpack", "tensor.pack", "linalg.pack", "linalg.unpack")
+"""Operations with results of sizes that nothing says before the model runs."""
+
 
 def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
     """Makes ``module`` one function without attributes of other tools, and names its ends where the importer knows their names.
@@ -58,6 +64,8 @@ def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), o
         run_passes(module, INLINE)
         resources_to_constants(module)
         run_passes(module, TIDY)
+        if has_unknown_sizes(module):
+            run_passes(module, SIZES)
     except ModelError as error:
         raise ModelError(f"{where}: {error}") from None
     for name in list(module.operation.attributes):
@@ -76,6 +84,20 @@ def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), o
 def functions(module: ir.Module) -> list[ir.Operation]:
     """The functions of a module that have a body."""
     return [op for op in walk(module.operation, "func.func") if len(op.regions[0].blocks)]
+
+
+def has_unknown_sizes(module: ir.Module) -> bool:
+    """Whether a result, or an argument of the model, is a tensor some of whose sizes are known only at run time."""
+    (function,) = functions(module)
+    kinds = function.attributes["function_type"].value.inputs
+    return any(map(has_unknown_size, kinds)) or any(has_unknown_size(result.type) for op in walk(module.operation) for result in op.results)
+
+
+def has_unknown_size(kind: ir.Type) -> bool:
+    """Whether it is a tensor some of whose sizes are known only at run time."""
+    from mlir import ir
+
+    return isinstance(kind, ir.RankedTensorType) and not kind.has_static_shape
 
 
 def hide_callees(module: ir.Module, where: str) -> None:
@@ -100,7 +122,7 @@ def hide_callees(module: ir.Module, where: str) -> None:
 
 
 def require_ends(function: ir.Operation, where: str) -> None:
-    """Raises :class:`ModelError` unless the function takes and returns static tensors that a buffer can hold."""
+    """Raises :class:`ModelError` unless the function takes and returns tensors that a buffer can hold."""
     kind = function.attributes["function_type"].value
     if len(function.regions[0].blocks) > 1:
         raise ModelError(f"{where}: the function branches (it has {len(function.regions[0].blocks)} blocks), which is not supported")
@@ -119,8 +141,6 @@ def end_fault(kind: ir.Type) -> str:
 
     if not isinstance(kind, ir.RankedTensorType):
         return "only tensors with a known rank are supported"
-    if not kind.has_static_shape:
-        return "only static sizes are supported"
     return "" if dtype_name(kind.element_type) else f"no buffer holds elements of {kind.element_type}"
 
 
@@ -129,7 +149,7 @@ def require_supported(module: ir.Module, where: str) -> None:
     (function,) = functions(module)
     body = function.regions[0].blocks[0]
     for op in walk(module.operation):
-        fault = op_fault(op) or (number_fault(op) if op.block == body else "")
+        fault = op_fault(op) or (number_fault(op) if op.block == body else nested_fault(op))
         if fault:
             raise ModelError(f"{where}: {op.name}{place(op)} {fault}")
 
@@ -144,12 +164,18 @@ def op_fault(op: ir.Operation) -> str:
         return "is not supported: it has no form in loops"
     if op.name == "func.call":
         return f"calls {op.attributes['callee'].value}, which cannot be inlined (it has no body, or calls itself)"
+    if (op.name in UNFOLLOWED or op.name.startswith("scf.")) and any(has_unknown_size(result.type) for result in op.results):
+        return f"has the type {op.results[0].type}: sizes that are computed when the model runs are not supported"
     for result in op.results:
         if isinstance(result.type, (ir.UnrankedTensorType, ir.ComplexType)) or "complex<" in str(result.type):
             return f"has the type {result.type}, which is not supported"
-        if isinstance(result.type, ir.RankedTensorType) and not result.type.has_static_shape:
-            return f"has the dynamic type {result.type}; only static sizes are supported"
     return ""
+
+
+def nested_fault(op: ir.Operation) -> str:
+    """Why an operation inside loops cannot give what it gives: sizes are followed outside only; empty if it can."""
+    unknown = [result.type for result in op.results if has_unknown_size(result.type)]
+    return f"has the type {unknown[0]}; inside loops sizes must be known when the model is compiled" if unknown else ""
 
 
 def number_fault(op: ir.Operation) -> str:
@@ -158,9 +184,3 @@ def number_fault(op: ir.Operation) -> str:
         return ""
     kind = next(result.type for result in op.results if not is_tensor(result))
     return f"gives {kind}; outside loops only tensors, and arithmetic on numbers, are supported"
-
-
-def place(op: ir.Operation) -> str:
-    """Where an operation came from, in words; empty if it does not say."""
-    name = source_name(op.location)
-    return f" at {name!r}" if name else ""

@@ -15,14 +15,16 @@ becomes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import CONV2D, TENSOR_OPS
-from hwacc.compiler.transforms.build import elementwise, integer, replace, scalar, tensor_type
-from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.dialects.hwacc import CONV2D, TENSOR_OPS, channel_count, group_count
+from hwacc.compiler.transforms.build import elementwise, integer, replace, scalar, size_of, tensor_type
+from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -41,7 +43,7 @@ def lower_array_ops(root: ir.Operation) -> None:
     """Lowers the array operations under ``root``."""
     from mlir import ir
 
-    for op in walk(root, *TENSOR_OPS):
+    for op in sound_ops(root, *TENSOR_OPS):
         with ir.InsertionPoint(op), op.location:
             total = convolution(op) if op.name == CONV2D else product(op)
             replace(op, rescaled(op, total) if len(op.operands) > 3 else total)
@@ -50,13 +52,34 @@ def lower_array_ops(root: ir.Operation) -> None:
 def convolution(op: ir.Operation) -> ir.Value:
     """The int32 convolution, padding included."""
     from mlir import ir
-    from mlir.dialects import linalg
+    from mlir.dialects import linalg, tensor
 
     steps = {name: ir.DenseElementsAttr.get(np.array(list(op.attributes[name]), np.int64)) for name in ("strides", "dilations")}
-    start = broadcast_bias(op)
-    made = linalg.Conv2DNhwcFhwcOp([start.type], [padded(op), op.operands[1]], [start], **steps)
+    start, image, weights, groups = broadcast_bias(op), padded(op), op.operands[1], group_count(op)
+    if groups == 1:
+        made = linalg.Conv2DNhwcFhwcOp([start.type], [image, weights], [start], **steps)
+        linalg.fill_builtin_region(made.operation)
+        return made.results[0]
+    # Of groups upstream wants a dimension of their own.
+    start, image, weights = divided(start, 3, groups), divided(image, 3, groups), divided(weights, 0, groups)
+    made = linalg.Conv2DNhwgcGfhwcOp([start.type], [image, weights], [start], **steps)
     linalg.fill_builtin_region(made.operation)
-    return made.results[0]
+    return tensor.collapse_shape(op_sums(op), made.results[0], [[0], [1], [2], [3, 4]])
+
+
+def divided(value: ir.Value, axis: int, count: int) -> ir.Value:
+    """``value`` with an ``axis`` as two, the first of size ``count``."""
+    from mlir.dialects import tensor
+
+    shape = list(value.type.shape)
+    parts = [*shape[:axis], count, shape[axis] // count, *shape[axis + 1 :]]
+    groups = [[i] for i in range(axis)] + [[axis, axis + 1]] + [[i + 1] for i in range(axis + 1, len(shape))]
+    return tensor.expand_shape(tensor_type(parts, value.type.element_type), value, groups, [], parts)
+
+
+def op_sums(op: ir.Operation) -> ir.RankedTensorType:
+    """The type of the int32 sums of ``op``."""
+    return tensor_type(list(op.results[0].type.shape), integer(32))
 
 
 def product(op: ir.Operation) -> ir.Value:
@@ -64,22 +87,47 @@ def product(op: ir.Operation) -> ir.Value:
     from mlir import ir
     from mlir.dialects import linalg
 
-    row, column, inner = (ir.AffineExpr.get_dim(i) for i in range(3))
+    rank = len(op.results[0].type.shape)
+    *batch, row, column, inner = (ir.AffineExpr.get_dim(i) for i in range(rank + 1))
+    left = [inner, row] if op.attributes["input_km"].value else [row, inner]
     right = [inner, column] if op.attributes["weights_kn"].value else [column, inner]
-    maps = [ir.AffineMapAttr.get(ir.AffineMap.get(3, 0, dims)) for dims in ([row, inner], right, [row, column])]
+    maps = [ir.AffineMapAttr.get(ir.AffineMap.get(rank + 1, 0, [*batch, *dims])) for dims in (left, right, [row, column])]
     start = broadcast_bias(op)
-    made = linalg.MatmulOp([start.type], [op.operands[0], op.operands[1]], [start], indexing_maps=ir.ArrayAttr.get(maps))
+    kind = linalg.BatchMatmulOp if batch else linalg.MatmulOp
+    made = kind([start.type], [op.operands[0], op.operands[1]], [start], indexing_maps=ir.ArrayAttr.get(maps))
     linalg.fill_builtin_region(made.operation)
     return made.results[0]
 
 
 def broadcast_bias(op: ir.Operation) -> ir.Value:
-    """The accumulator's start: the bias in every row."""
+    """The accumulator's start: the bias in every row, or 0 where nobody knows how many channels there are."""
     from mlir.dialects import linalg, tensor
 
     shape = list(op.results[0].type.shape)
-    empty = tensor.EmptyOp(shape, integer(32)).result
-    return linalg.broadcast(op.operands[2], outs=[empty], dimensions=range(len(shape) - 1)).results[0]
+    empty = tensor.EmptyOp(result_sizes(op), integer(32)).result
+    if shape[-1] < 0:
+        return linalg.fill(scalar(0, integer(32)), outs=[empty])
+    bias = for_each_channel(op, op.operands[2])
+    batch = len(bias.type.shape) - 1
+    return linalg.broadcast(bias, outs=[empty], dimensions=range(batch, len(shape) - 1)).results[0]
+
+
+def for_each_channel(op: ir.Operation, value: ir.Value) -> ir.Value:
+    """A constant of one element, or one for each channel, as [N], or as [B, N] for a batch of products."""
+    array, shape = constant_array(value), list(op.results[0].type.shape)
+    wanted = (shape[0], shape[-1]) if len(shape) == 3 else (shape[-1],)
+    if array is None or array.shape == wanted:
+        return value
+    return make_constant(np.broadcast_to(array, channel_count(op)).reshape(wanted))
+
+
+def result_sizes(op: ir.Operation) -> list[int | ir.Value]:
+    """The sizes of the result; those of a matrix product that are known only at run time are read off its operands."""
+    shape = list(op.results[0].type.shape)
+    if min(shape) >= 0:
+        return shape
+    columns = 1 if op.attributes["weights_kn"].value else 0
+    return [size if size >= 0 else size_of(op.operands[axis], (0, columns)[axis]) for axis, size in enumerate(shape)]
 
 
 def padded(op: ir.Operation) -> ir.Value:
@@ -114,13 +162,14 @@ def rescaled(op: ir.Operation, total: ir.Value) -> ir.Value:
         clamped = arith.minsi(arith.maxsi(shifted, scalar(low, word)), scalar(high, word))
         return arith.trunci(integer(8), clamped)
 
-    channels = list(total.type.shape)[-1]
-    return elementwise([total, *(per_channel(op.operands[i], channels) for i in (3, 4))], integer(8), body)
+    if list(op.results[0].type.shape)[-1] < 0:
+        multiplier, shift = (int(required_constant(op.operands[i])[0]) for i in (3, 4))
+        return elementwise([total], integer(8), lambda value: body(value, scalar(multiplier, word), scalar(shift, integer(8))))
+    return elementwise([total, *(for_each_channel(op, op.operands[i]) for i in (3, 4))], integer(8), body)
 
 
-def per_channel(value: ir.Value, channels: int) -> ir.Value:
-    """A constant of one element as one of ``channels`` elements."""
+def required_constant(value: ir.Value) -> NDArray[Any]:
+    """A constant's content; the verifier has seen that it is one."""
     array = constant_array(value)
-    if array is None or array.size == channels:
-        return value
-    return make_constant(np.broadcast_to(array, channels))
+    assert array is not None, value
+    return array

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.transforms.build import defining
+from hwacc.compiler.transforms.build import defining, scalar, size_of
 from hwacc.compiler.transforms.passes import Pass, walk
 
 if TYPE_CHECKING:
@@ -51,8 +51,18 @@ def bound(extract: ir.Operation) -> None:
     for number, size in enumerate(extract.operands[0].type.shape, 1):
         if comes_from_data(extract.operands[number]):
             with ir.InsertionPoint(extract), extract.location:
-                first, last = (arith.ConstantOp(ir.IndexType.get(), value).result for value in (0, max(0, size - 1)))
+                first, last = scalar(0, ir.IndexType.get()), last_index(extract.operands[0], number - 1, size)
                 extract.operands[number] = arith.minsi(arith.maxsi(extract.operands[number], first), last)
+
+
+def last_index(tensor: ir.Value, axis: int, size: int) -> ir.Value:
+    """The last index along an axis, known or not; of one that is known to be empty 0."""
+    from mlir import ir
+    from mlir.dialects import arith
+
+    if size >= 0:
+        return scalar(max(0, size - 1), ir.IndexType.get())
+    return arith.subi(size_of(tensor, axis), scalar(1, ir.IndexType.get()))
 
 
 def comes_from_data(index: ir.Value) -> bool:

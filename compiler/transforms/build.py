@@ -16,7 +16,7 @@ Body = Callable[..., "ir.Value"]
 
 
 def tensor_type(shape: Sequence[int], element: ir.Type) -> ir.RankedTensorType:
-    """A static tensor type."""
+    """A tensor type; sizes that MLIR has as dynamic stay so."""
     from mlir import ir
 
     return ir.RankedTensorType.get(list(shape), element)
@@ -39,23 +39,23 @@ def scalar(value: int | float, kind: ir.Type) -> ir.Value:
 def elementwise(inputs: Sequence[ir.Value], element: ir.Type, body: Body) -> ir.Value:
     """A ``linalg.generic`` that computes ``body`` for every element of the first input.
 
-    Inputs of rank 1 beside a first one of higher rank are indexed by its last
-    dimension: one value for each channel. The result has the first input's
-    shape and elements of type ``element``.
+    Inputs of a lower rank than the first one are indexed by its first
+    dimensions and its last: one value for each channel, of each product of a
+    batch. The result has the first input's shape and elements of type ``element``.
     """
     from mlir import ir
-    from mlir.dialects import linalg, tensor
+    from mlir.dialects import linalg
 
     shape = list(inputs[0].type.shape)
     rank = len(shape)
+    picked = [list(range(rank))[: max(len(value.type.shape) - 1, 0)] + [rank - 1][: len(value.type.shape)] for value in inputs]
     identity = ir.AffineMap.get_identity(rank)
-    channel = ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(rank - 1)] if rank else [])
-    maps = [identity if len(value.type.shape) == rank else channel for value in inputs] + [identity]
+    maps = [ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(dim) for dim in dims]) for dims in picked] + [identity]
     result = tensor_type(shape, element)
     generic = linalg.GenericOp(
         [result],
         list(inputs),
-        [tensor.EmptyOp(shape, element).result],
+        [empty_like(inputs[0], element)],
         ir.ArrayAttr.get([ir.AffineMapAttr.get(each) for each in maps]),
         ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
     )
@@ -64,6 +64,26 @@ def elementwise(inputs: Sequence[ir.Value], element: ir.Type, body: Body) -> ir.
     with ir.InsertionPoint(block):
         linalg.YieldOp([body(*list(block.arguments)[:-1])])
     return generic.results[0]
+
+
+def empty_like(value: ir.Value, element: ir.Type) -> ir.Value:
+    """An empty tensor of the shape of ``value``, with other elements."""
+    from mlir.dialects import tensor
+
+    return tensor.EmptyOp(sizes_of(value), element).result
+
+
+def sizes_of(value: ir.Value) -> list[int | ir.Value]:
+    """The sizes of a tensor; those known only at run time are made ``tensor.dim``."""
+    return [size if size >= 0 else size_of(value, axis) for axis, size in enumerate(value.type.shape)]
+
+
+def size_of(value: ir.Value, axis: int) -> ir.Value:
+    """A ``tensor.dim``."""
+    from mlir import ir
+    from mlir.dialects import tensor
+
+    return tensor.DimOp(value, scalar(axis, ir.IndexType.get())).result
 
 
 def replace(op: ir.Operation, value: ir.Value) -> None:

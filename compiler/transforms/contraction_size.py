@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array
-from hwacc.compiler.dialects.hwacc import CONV2D, GEMM
+from hwacc.compiler.dialects.hwacc import CONV2D, TENSOR_OPS, group_count
+from hwacc.compiler.transforms.linalg_form import Form, read_form
+from hwacc.compiler.transforms.loop_roles import with_roles
+from hwacc.compiler.transforms.reasons import NotForArray
+from hwacc.program import describe_shape
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -15,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """Kind (see :data:`hwacc.program.KINDS`) and extent of a contraction."""
+    """Kind (see :data:`hwacc.program.KINDS`) and extent of a contraction; ``batch`` of them, each of this extent.
+
+    What is known only at run time is negative.
+    """
 
     kind: str
     m: int
@@ -24,37 +32,55 @@ class Size:
     batch: int = 1
 
     @property
+    def words(self) -> str:
+        """``9x24x10``, M×K×N; ``12 of 9x24x10`` for a batch or groups."""
+        extent = describe_shape([self.m, self.k, self.n])
+        return extent if self.batch == 1 else f"{describe_shape([self.batch])} of {extent}"
+
+    @property
     def macs(self) -> int:
-        """Multiply-accumulates."""
-        return self.batch * self.m * self.k * self.n
+        """Multiply-accumulates; 0 if unknown."""
+        sizes = (self.batch, self.m, self.k, self.n)
+        return 0 if min(sizes) < 0 else prod(sizes)
 
 
 def is_contraction(op: ir.Operation) -> bool:
     """Whether ``op`` is a convolution or a matrix product, on whichever backend."""
-    name = op.name.removeprefix("linalg.")
-    products = ("matmul", "quantized_matmul", "batch_matmul", "quantized_batch_matmul", "matvec", "vecmat", "batch_matvec")
-    return op.name in (CONV2D, GEMM) or (
-        op.name.startswith("linalg.") and (name in products or name.startswith(("conv_", "depthwise_conv_")))
-    )
+    return op.name in TENSOR_OPS or read_form(op) is not None
 
 
 def contraction_size(op: ir.Operation) -> Size:
     """The size of a contraction, from the shapes of its operands and its result."""
+    if op.name not in TENSOR_OPS:
+        form = read_form(op)
+        assert form is not None, f"{op.name} is no contraction"
+        return size_of(form)
     left, right, out = (list(value.type.shape) for value in (op.operands[0], op.operands[1], op.results[0]))
-    if "depthwise" in op.name:
-        kernel = prod(right[:2])
-        return Size("depthwise", prod(out) // prod(right[2:]), kernel, prod(right[2:]))
-    if "conv" in op.name:
-        filters = filter_count(op, out)
-        return Size("conv2d", prod(out) // filters, prod(right) // filters, filters)
+    groups = group_count(op)
+    if op.name == CONV2D:
+        return Size("conv2d", product(out[:-1]), product(right[1:]), out[-1] // groups, groups)
     kind = "gemm" if constant_array(op.operands[1]) is None else "dense"
-    if "batch" in op.name:
-        return Size(kind, prod(out[1:-1]), left[-1], out[-1], batch=out[0])
-    return Size(kind, prod(out[:-1]), left[-1], out[-1])
+    m, n = out[-2:]
+    return Size(kind, m, left[-2 if op.attributes["input_km"].value else -1], n, groups)
 
 
-def filter_count(op: ir.Operation, out: list[int]) -> int:
-    """Output channels of a convolution: last where the layout says so, as in NHWC, else second."""
-    layout = op.name.removeprefix("linalg.").removesuffix("_q").split("_")
-    channels_first = any(part.startswith("nc") for part in layout)
-    return int(out[1] if channels_first else out[-1])
+def size_of(form: Form) -> Size:
+    """The size of a contraction of linalg."""
+    try:
+        form, roles = with_roles(form)
+    except NotForArray:
+        loops = set(form.sizes) - set(form.out)
+        return Size("other", product(form.shape(form.out)), product(form.sizes[loop] for loop in loops), 1)
+    rows, columns = (product(form.shape(loops)) for loops in (roles.rows + roles.pixels, roles.columns))
+    length, batch = product(form.shape(roles.inner + roles.kernel)), product(form.shape(roles.batch))
+    if roles.is_depthwise(form):
+        return Size("depthwise", rows, length, product((batch, columns)))
+    if roles.windows:
+        return Size("conv2d", rows, length, columns, batch)
+    return Size("gemm" if constant_array(form.right.value) is None else "dense", rows, length, columns, batch)
+
+
+def product(sizes: Iterable[int]) -> int:
+    """The product; negative if a size is known only at run time."""
+    known = list(sizes)
+    return min(known) if known and min(known) < 0 else prod(known)

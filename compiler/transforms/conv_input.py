@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hwacc.compiler.constants import constant_scalar
-from hwacc.compiler.transforms.build import defining
+from hwacc.compiler.transforms.build import defining, tensor_type
+from hwacc.compiler.transforms.linalg_form import Form
+from hwacc.compiler.transforms.loop_roles import Window
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -16,49 +17,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Image:
-    """What a convolution reads: a tensor and the padding around it (top, bottom, left, right)."""
+    """What a convolution reads: a tensor, and the padding before and after it along each axis that a window moves along."""
 
     value: ir.Value
-    padding: tuple[int, int, int, int]
+    padding: tuple[tuple[int, int], ...]
     pad_value: int
 
 
-def without_padding(value: ir.Value) -> Image:
-    """``value`` without the ``tensor.pad`` of its rows and columns by a constant."""
+def without_padding(value: ir.Value, axes: Sequence[int]) -> Image:
+    """``value`` without the ``tensor.pad`` by a constant, if that pads ``axes`` only."""
+    plain = Image(value, ((0, 0),) * len(axes), 0)
     pad = defining(value)
     if pad is None or pad.name != "tensor.pad" or len(pad.operands) != 1:
-        return Image(value, (0, 0, 0, 0), 0)
+        return plain
     low, high = ([int(v) for v in pad.attributes[name]] for name in ("static_low", "static_high"))
-    block = pad.regions[0].blocks[0]
-    filler = constant_scalar(list(block.operations)[-1].operands[0])
-    if len(low) != 4 or min(low + high) < 0 or low[0] or high[0] or low[3] or high[3] or filler is None:
-        return Image(value, (0, 0, 0, 0), 0)
-    return Image(pad.operands[0], (low[1], high[1], low[2], high[2]), int(filler))
+    filler = constant_scalar(list(pad.regions[0].blocks[0].operations)[-1].operands[0])
+    others = [amount for axis, pair in enumerate(zip(low, high)) if axis not in axes for amount in pair]
+    if min(low + high) < 0 or any(others) or filler is None:
+        return plain
+    return Image(pad.operands[0], tuple((low[axis], high[axis]) for axis in axes), int(filler))
 
 
-def without_slice(image: Image, op: ir.Operation, strides: tuple[int, ...]) -> Image:
-    """``image`` without a slice that only cuts off rows and columns which no window of ``op`` would reach."""
+def without_slice(image: Image, form: Form, windows: Sequence[Window]) -> Image:
+    """``image`` without a slice that only cuts off rows and columns which no window would reach."""
     cut = defining(image.value)
-    if cut is None or cut.name != "tensor.extract_slice" or any(image.padding) or len(cut.operands) != 1:
+    if cut is None or cut.name != "tensor.extract_slice" or any(map(any, image.padding)) or len(cut.operands) != 1:
         return image
     source = cut.operands[0]
     if any(cut.attributes["static_offsets"]) or any(step != 1 for step in cut.attributes["static_strides"]):
         return image
     old, new = list(image.value.type.shape), list(source.type.shape)
-    if len(new) != len(old) or (new[0], new[3]) != (old[0], old[3]):
+    axes = [each.axis for each in windows]
+    if len(new) != len(old) or any(a != b for axis, (a, b) in enumerate(zip(old, new)) if axis not in axes):
         return image
-    out = list(op.results[0].type.shape)
-    same = all(new[axis] - old[axis] < strides[axis - 1] - slack(op, axis, old[axis], out[axis]) for axis in (1, 2))
+    same = all(new[each.axis] - old[each.axis] < each.stride - slack(form, each, old[each.axis]) for each in windows)
     return Image(source, image.padding, image.pad_value) if same else image
 
 
-def slack(op: ir.Operation, axis: int, size: int, out: int) -> int:
-    """Rows (or columns) after the last window of ``op``, in an input of ``size``."""
-    kernel = list(op.operands[1].type.shape)[axis]
-    stride, dilation = constant_list(op, "strides")[axis - 1], constant_list(op, "dilations")[axis - 1]
-    return int(size - ((out - 1) * stride + (kernel - 1) * dilation + 1))
+def without_rest(image: Image, form: Form, windows: Sequence[Window]) -> Image:
+    """``image`` without what lies behind the last windows, where another window would fit: less padding, and what is left cut off."""
+    from mlir.dialects import tensor
+
+    shape, padding = list(image.value.type.shape), list(image.padding)
+    for number, (each, (low, high)) in enumerate(zip(windows, image.padding)):
+        rest = slack(form, each, shape[each.axis] + low + high)
+        if rest >= each.stride:
+            padding[number] = low, max(high - rest, 0)
+            shape[each.axis] -= max(rest - high, 0)
+    if min(shape) < 1:  # the windows reach nothing but the padding before the picture
+        return without_rest(Image(form.left.value, ((0, 0),) * len(windows), 0), form, windows)
+    value = image.value
+    if shape != list(value.type.shape):
+        kind, ones = tensor_type(shape, value.type.element_type), [1] * len(shape)
+        value = tensor.ExtractSliceOp(kind, value, [], [], [], [0] * len(shape), shape, ones).result
+    return Image(value, tuple(padding), image.pad_value)
 
 
-def constant_list(op: ir.Operation, name: str) -> list[int]:
-    """The integers of a dense attribute such as ``strides``; linalg's default of 1 where it is absent."""
-    return [int(v) for v in np.array(op.attributes[name]).ravel()] if name in op.attributes else [1, 1]
+def slack(form: Form, window: Window, size: int) -> int:
+    """Rows (or columns) after the last window, in an input of ``size``."""
+    kernel = 1 if window.kernel is None else form.sizes[window.kernel]
+    return size - ((form.sizes[window.pixel] - 1) * window.stride + (kernel - 1) * window.dilation + 1)

@@ -21,9 +21,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import CONV2D, GEMM, create, integer_attribute
+from hwacc.compiler.dialects.hwacc import CONV2D, GEMM, create, group_count, integer_attribute
 from hwacc.compiler.transforms.build import replace, tensor_type
-from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -41,15 +42,15 @@ class DenseToGemm(Pass):
     name = "dense-to-gemm"
 
     def run(self, module: ir.Operation) -> None:
-        for op in walk(module, CONV2D):
+        for op in sound_ops(module, CONV2D):
             if single_pixel(op):
                 rewrite(op)
 
 
 def single_pixel(op: ir.Operation) -> bool:
-    """Whether picture and kernel are 1×1, without padding."""
+    """Whether picture and kernel are 1×1, without padding, in one group."""
     image, weights = (list(op.operands[i].type.shape) for i in (0, 1))
-    return [*image[1:3], *weights[1:3]] == [1, 1, 1, 1] and not any(op.attributes["padding"])
+    return [*image[1:3], *weights[1:3]] == [1, 1, 1, 1] and not any(op.attributes["padding"]) and group_count(op) == 1
 
 
 def rewrite(op: ir.Operation) -> None:
@@ -63,7 +64,7 @@ def rewrite(op: ir.Operation) -> None:
     with ir.InsertionPoint(op), op.location:
         operands = [as_matrix(op.operands[0]), as_matrix(op.operands[1]), *list(op.operands)[2:]]
         flat = tensor_type([batch, channels], result.element_type)
-        gemm = create(GEMM, operands, flat, weights_kn=integer_attribute(0, 1), **attributes)
+        gemm = create(GEMM, operands, flat, input_km=integer_attribute(0, 1), weights_kn=integer_attribute(0, 1), **attributes)
         replace(op, tensor.expand_shape(result, gemm.results[0], GROUPS, [], list(result.shape)))
 
 

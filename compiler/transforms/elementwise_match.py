@@ -1,14 +1,11 @@
-"""Reads the bodies of elementwise ``linalg.generic`` operations backwards: clamps, and constants for each channel."""
+"""Reads the bodies of elementwise ``linalg.generic`` operations backwards: clamps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hwacc.compiler.constants import constant_array, constant_scalar
+from hwacc.compiler.constants import constant_scalar
 from hwacc.compiler.transforms.build import defining, users
 
 if TYPE_CHECKING:
@@ -71,27 +68,7 @@ def yielded(generic: ir.Operation) -> ir.Value:
     return list(generic.regions[0].blocks[0].operations)[-1].operands[0]
 
 
-def outer(generic: ir.Operation, value: ir.Value) -> ir.Value | None:
-    """The operand of ``generic`` whose elements the body sees as ``value``."""
-    for argument, operand in zip(generic.regions[0].blocks[0].arguments, generic.operands):
-        if argument == value:
-            return operand
-    return None
-
-
-def channel_constant(generic: ir.Operation, value: ir.Value) -> NDArray[Any] | None:
-    """The constant, one for all [1] or for each channel [N], that a body's ``value`` is; None if it is none."""
-    number = constant_scalar(value)
-    operand = outer(generic, value)
-    if number is None and operand is not None:
-        number = constant_scalar(operand)
-    if number is not None:
-        return np.array([number])
-    array = None if operand is None else constant_array(operand)
-    if array is None or operand is None:
-        return None
-    maps = list(generic.attributes["indexing_maps"])
-    position = [each == operand for each in generic.operands].index(True)
-    last = str(maps[-1]).rpartition("-> (")[2].rstrip(">)").rpartition(", ")[2]
-    picked = str(maps[position]).rpartition("-> (")[2].rstrip(">)")
-    return array if picked == last and array.ndim == 1 else None
+def is_element(generic: ir.Operation, inner: ir.Value, value: ir.Value) -> bool:
+    """Whether the body of ``generic`` sees the elements of ``value`` as ``inner``."""
+    pairs = zip(generic.regions[0].blocks[0].arguments, generic.operands)
+    return any(argument == inner and operand == value for argument, operand in pairs)

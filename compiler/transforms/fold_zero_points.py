@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, make_constant
 from hwacc.compiler.dialects.hwacc import GEMM, TENSOR_OPS, integer_attribute
-from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 from hwacc.reference import wrap32
 
 if TYPE_CHECKING:
@@ -37,25 +38,26 @@ class FoldZeroPoints(Pass):
     def run(self, module: ir.Operation) -> None:
         from mlir import ir
 
-        for op in walk(module, *TENSOR_OPS):
+        for op in sound_ops(module, *TENSOR_OPS):
             if op.attributes["input_zero_point"].value == 0:
                 continue
             weights, bias = constant_array(op.operands[1]), constant_array(op.operands[2])
             if weights is None or bias is None:
                 continue
-            folded = fold(bias, weights, op.attributes["input_zero_point"].value, channel_axis(op))
+            folded = fold(bias, weights, op.attributes["input_zero_point"].value, channel_axes(op))
             with ir.InsertionPoint(op), op.location:
                 op.operands[2] = make_constant(folded)
                 op.attributes["input_zero_point"] = integer_attribute(0)
 
 
-def channel_axis(op: ir.Operation) -> int:
-    """The axis of the weights that counts output channels."""
-    return 1 if op.name == GEMM and op.attributes["weights_kn"].value else 0
+def channel_axes(op: ir.Operation) -> tuple[int, ...]:
+    """The axes of the weights that count output channels."""
+    rank = len(op.operands[1].type.shape)
+    return (*range(rank - 2), rank - 1 if op.attributes["weights_kn"].value else rank - 2) if op.name == GEMM else (0,)
 
 
-def fold(bias: NDArray[Any], weights: NDArray[Any], zero_point: int, axis: int) -> NDArray[np.int32]:
+def fold(bias: NDArray[Any], weights: NDArray[Any], zero_point: int, axes: tuple[int, ...]) -> NDArray[np.int32]:
     """``bias - zero_point * sum(weights)`` for each channel, int32."""
-    others = tuple(i for i in range(weights.ndim) if i != axis)
-    sums = weights.astype(np.int64).sum(axis=others)
+    others = tuple(i for i in range(weights.ndim) if i not in axes)
+    sums = weights.astype(np.int64).sum(axis=others).ravel()
     return wrap32(bias.astype(np.int64) - zero_point * sums)

@@ -41,12 +41,15 @@ from hwacc.compiler.transforms.partition import Group, is_cheap, outer_operands,
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import noted
 from hwacc.compiler.transforms.tensor_function import require_tensor_function
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 from hwacc.errors import ModelError
 from hwacc.program import describe_shape
 
 if TYPE_CHECKING:
     from mlir import ir
 
+BACKEND = "hwacc.backend"
+"""Attribute of a task's function: ``hwacc`` or ``cpu``."""
 NOT_A_CONTRACTION = "neither a convolution nor a matrix product"
 """Reason of the tasks that the array is not made for."""
 
@@ -66,6 +69,7 @@ class FormTasks(Pass):
         functions = walk(module, "func.func")
         if len(functions) != 1:
             raise ModelError(f"a model must be one function, not {len(functions)}")
+        sound_ops(module, *TENSOR_OPS)
         Outliner(module, functions[0]).run()
 
 
@@ -214,7 +218,7 @@ def describe(function: ir.Operation, group: Group) -> None:
 
     on_array = group.seed is not None and group.seed.name in TENSOR_OPS
     size = contraction_size(group.seed) if group.seed is not None else None
-    shape = f"{size.m}x{size.k}x{size.n}" if size else describe_shape(list(group.ops[-1].results[0].type.shape))
+    shape = size.words if size else describe_shape(list(group.ops[-1].results[0].type.shape))
     reasons = [noted(op) for op in group.ops if noted(op)] or ["" if on_array else own_reason(group)]
     texts = {"operations": operations_of(group)}
     texts |= {"backend": "hwacc" if on_array else "cpu", "kind": size.kind if size else "other", "shape": shape, "reason": reasons[0]}

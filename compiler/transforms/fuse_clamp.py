@@ -1,7 +1,7 @@
 """Fuses a clamp of the int8 result into the contraction.
 
 An activation such as ReLU6 limits the result more than int8 does, and arrives
-as a ``linalg.generic`` of its own, sometimes behind a reshape. The STORE engine
+as a ``linalg.generic`` of its own, sometimes behind a reshape or a transpose. The STORE engine
 clamps anyway; two clamps in a row are one:
 
     %y = "hwacc.gemm"(%x, %w, %bias, %multiplier, %shift) {clamp_min = -128 : i32, clamp_max = 127 : i32, ...}
@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS, integer_attribute
-from hwacc.compiler.transforms.build import VIEWS, replace, users
-from hwacc.compiler.transforms.elementwise_match import match_clamp, only_elementwise_user, outer, yielded
-from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.build import replace
+from hwacc.compiler.transforms.elementwise_match import is_element, match_clamp, only_elementwise_user, yielded
+from hwacc.compiler.transforms.moves import moves_after
+from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -35,7 +37,7 @@ class FuseClamp(Pass):
     name = "fuse-clamp"
 
     def run(self, module: ir.Operation) -> None:
-        for op in walk(module, *TENSOR_OPS):
+        for op in sound_ops(module, *TENSOR_OPS):
             if str(op.results[0].type.element_type) == "i8":
                 while fuse(op):
                     pass
@@ -43,22 +45,15 @@ class FuseClamp(Pass):
 
 def fuse(op: ir.Operation) -> bool:
     """Takes one clamp into ``op``; whether there was one."""
-    value = behind_views(op.results[0])
+    moves = moves_after(op.results[0])
+    value = moves[-1].results[0] if moves else op.results[0]
     generic = only_elementwise_user(value)
     if generic is None or generic.results[0].type != value.type:
         return False
     clamp = match_clamp(yielded(generic))
-    if clamp.offset or outer(generic, clamp.source) != value:
+    if clamp.offset or not is_element(generic, clamp.source, value):
         return False
     for name in ("clamp_min", "clamp_max"):
         op.attributes[name] = integer_attribute(int(np.clip(op.attributes[name].value, clamp.low, clamp.high)))
     replace(generic, value)
     return True
-
-
-def behind_views(value: ir.Value) -> ir.Value:
-    """``value`` as the last of the views that alone use it, one after the other."""
-    following = users(value)
-    if len(following) == 1 and following[0].name in VIEWS:
-        return behind_views(following[0].results[0])
-    return value

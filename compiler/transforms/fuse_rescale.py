@@ -18,12 +18,13 @@ becomes
     %z = "hwacc.conv2d"(%x, %w, %bias, %multiplier, %shift) {double_round = true,
         zero_point = -128 : i32, clamp_min = -128 : i32, clamp_max = 127 : i32, ...} : ... -> tensor<1x8x8x16xi8>
 
-Any order of clamps is accepted. A body that says anything else stays on the
+Any order of clamps is accepted, and views and transposes between the two: they come after. A body that says anything else stays on the
 CPU, and the contraction gives int32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import make_constant
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS, create, integer_attribute
+from hwacc.compiler.dialects.hwacc import TENSOR_OPS, channel_count, create, integer_attribute
 from hwacc.compiler.transforms.build import defining, replace, tensor_type
-from hwacc.compiler.transforms.elementwise_match import channel_constant, match_clamp, only_elementwise_user, outer, yielded
+from hwacc.compiler.transforms.elementwise_match import is_element, match_clamp, only_elementwise_user, yielded
+from hwacc.compiler.transforms.moves import moved, moves_after, per_channel
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import note
+from hwacc.compiler.transforms.verify_hwacc import sound_ops
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -50,7 +53,7 @@ class FuseRescale(Pass):
     name = "fuse-rescale"
 
     def run(self, module: ir.Operation) -> None:
-        for op in walk(module, *TENSOR_OPS):
+        for op in sound_ops(module, *TENSOR_OPS):
             if len(op.operands) == 3:
                 fuse(op)
 
@@ -71,14 +74,17 @@ def fuse(op: ir.Operation) -> None:
     """Replaces ``op`` and the rescale that uses it by one operation."""
     from mlir import ir
 
-    generic = only_elementwise_user(op.results[0])
-    rescale = match_rescale(generic, op.results[0]) if generic is not None else None
+    moves = moves_after(op.results[0])
+    value = moves[-1].results[0] if moves else op.results[0]
+    generic = only_elementwise_user(value)
+    rescale = match_rescale(op, moves, generic, value) if generic is not None else None
     if generic is None or rescale is None:
         if generic is not None and walk(generic, "tosa.apply_scale"):
             note(generic, "a rescale that the requantiser of the array cannot do")
         return
-    channels = rescale.multiplier.size > 1 or rescale.shift.size > 1
-    size = list(op.results[0].type.shape)[-1] if channels else 1
+    size = max(rescale.multiplier.size, rescale.shift.size)
+    if size not in (1, channel_count(op)):
+        return
     with ir.InsertionPoint(generic), op.location:
         multiplier = make_constant(np.broadcast_to(rescale.multiplier, size))
         shift = make_constant(np.broadcast_to(rescale.shift, size))
@@ -88,26 +94,28 @@ def fuse(op: ir.Operation) -> None:
             "clamp_min": integer_attribute(rescale.low),
             "clamp_max": integer_attribute(rescale.high),
         }
-        result = tensor_type(list(op.results[0].type.shape), generic.results[0].type.element_type)
-        fused = create(op.name, [*op.operands, multiplier, shift], result, **attributes)
-    replace(generic, fused.results[0])
-    op.erase()
+        kind = tensor_type(list(op.results[0].type.shape), generic.results[0].type.element_type)
+        fused = create(op.name, [*op.operands, multiplier, shift], kind, **attributes)
+        result = moved(fused.results[0], moves)
+    replace(generic, result)
+    for old in (*reversed(moves), op):
+        old.erase()
 
 
-def match_rescale(generic: ir.Operation, source: ir.Value) -> Rescale | None:
-    """The requantisation of ``source`` to int8 that ``generic`` is, if that is what it is."""
+def match_rescale(op: ir.Operation, moves: Sequence[ir.Operation], generic: ir.Operation, source: ir.Value) -> Rescale | None:
+    """The requantisation to int8 that ``generic`` is of ``source``, the result of ``op`` after ``moves``, if that is what it is."""
     if str(generic.results[0].type.element_type) != "i8":
         return None
     clamp = match_clamp(yielded(generic))
-    op = defining(clamp.source)
-    if op is None or op.name != "tosa.apply_scale" or outer(generic, op.operands[0]) != source:
+    scale = defining(clamp.source)
+    if scale is None or scale.name != "tosa.apply_scale" or not is_element(generic, scale.operands[0], source):
         return None
-    multiplier, shift = (channel_constant(generic, op.operands[i]) for i in (1, 2))
+    multiplier, shift = (per_channel(op, moves, generic, scale.operands[i]) for i in (1, 2))
     if multiplier is None or shift is None or shift.min() < MIN_SHIFT or shift.max() > MAX_SHIFT:
         return None
     if not (-128 <= clamp.low <= clamp.high <= 127 and -128 <= clamp.offset <= 127):
         return None
-    double_round = "DOUBLE_ROUND" in str(op.attributes["rounding_mode"])
-    if not double_round and "SINGLE_ROUND" not in str(op.attributes["rounding_mode"]):
+    double_round = "DOUBLE_ROUND" in str(scale.attributes["rounding_mode"])
+    if not double_round and "SINGLE_ROUND" not in str(scale.attributes["rounding_mode"]):
         return None
     return Rescale(multiplier.astype(np.int32), shift.astype(np.int8), double_round, clamp.offset, clamp.low, clamp.high)

@@ -58,8 +58,10 @@ def is_cheap(op: ir.Operation) -> bool:
 
 
 def is_number(op: ir.Operation) -> bool:
-    """Whether ``op`` computes a single number, or reads one from a tensor: no buffer holds it."""
-    return op.name == "tensor.extract" or (op.name.startswith(("arith.", "index.", "math.")) and not is_tensor(op.results[0]))
+    """Whether ``op`` computes a single number, or reads one from a tensor, or its size: no buffer holds it."""
+    return op.name in ("tensor.extract", "tensor.dim") or (
+        op.name.startswith(("arith.", "index.", "math.")) and not is_tensor(op.results[0])
+    )
 
 
 def is_tensor(value: ir.Value) -> bool:
@@ -109,13 +111,21 @@ def clusters(ops: list[ir.Operation], position: dict[ir.Operation, int]) -> list
 
 def preparing(seed: ir.Operation) -> list[ir.Operation]:
     """The operations that ``seed`` alone uses and that only pad its input, or make something from constants."""
-    alone = [op for op in producers(seed) if len(op.results) == 1 and len(users(op.results[0])) == 1]
+    alone = [op for op in producers(seed) if len(op.results) == 1 and len(users(op.results[0])) == 1 and not is_contraction(op)]
     return [op for op in alone if op.name == "tensor.pad" or not (producers(op) or arguments(op))]
 
 
 def arguments(op: ir.Operation) -> list[ir.Value]:
-    """The arguments of the function that ``op`` uses."""
-    return [value for value in outer_operands(op) if defining(value) is None]
+    """The arguments of the function that ``op`` uses, also through cheap operations such as views."""
+    found, work = [], outer_operands(op)
+    while work:
+        value = work.pop()
+        producer = defining(value)
+        if producer is None:
+            found.append(value)
+        elif is_cheap(producer):
+            work += producer.operands
+    return found
 
 
 def finishing(seed: ir.Operation) -> list[ir.Operation]:

@@ -1,4 +1,4 @@
-"""What the passes on whole functions ask of one: a body of one block, and static tensors at its ends."""
+"""What the passes on whole functions ask of one: a body of one block, and tensors of known rank at its ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def require_tensor_function(function: ir.Operation) -> ir.Block:
-    """The block of a function from static tensors to static tensors; else reports on its location and raises :class:`RejectedError`."""
+    """The block of a function from tensors to tensors of known rank; else reports on its location and raises :class:`RejectedError`."""
     fault = fault_in(function)
     if fault:
         function.location.emit_error(f"function {function.attributes['sym_name'].value} {fault}")
@@ -27,13 +27,13 @@ def fault_in(function: ir.Operation) -> str:
     kind = function.attributes["function_type"].value
     for end, types in (("takes", kind.inputs), ("returns", kind.results)):
         for each in types:
-            if not is_static_tensor(each):
-                return f"{end} {each}; it must take and return tensors of static shape"
+            if not is_ranked_tensor(each):
+                return f"{end} {each}; it must take and return tensors of known rank"
     return ""
 
 
-def is_static_tensor(kind: ir.Type) -> bool:
-    """Whether it is a ranked tensor without dynamic sizes."""
+def is_ranked_tensor(kind: ir.Type) -> bool:
+    """Whether it is a tensor whose rank is known."""
     from mlir import ir
 
-    return isinstance(kind, ir.RankedTensorType) and kind.has_static_shape
+    return isinstance(kind, ir.RankedTensorType)

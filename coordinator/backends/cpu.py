@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.errors import MissingToolError, ProgramError
-from hwacc.program import Implementation
+from hwacc.program import MEMREF_ENTRY, Implementation
 
 if TYPE_CHECKING:
     from mlir.execution_engine import ExecutionEngine
@@ -43,13 +44,8 @@ class CpuFunction:
     def __init__(self, implementation: Implementation) -> None:
         self._engine = compile_code(implementation.code.decode(errors="replace"))
         self._count = len(implementation.buffers)
-        try:
-            address = self._engine.raw_lookup(implementation.entry)
-        except RuntimeError:
-            address = 0
-        if not address:
-            raise ProgramError(f"CPU code has no entry {implementation.entry!r}; compile the model again")
-        self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        self._takes_descriptors = implementation.entry == MEMREF_ENTRY
+        self._call = packed_call(self._engine, implementation.entry)
 
     def __call__(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Runs the code, with the GIL released.
@@ -58,9 +54,34 @@ class CpuFunction:
         """
         if len(arrays) != self._count or not all(array.flags.c_contiguous for array in arrays):
             raise ProgramError(f"CPU code takes {self._count} contiguous arrays")
-        pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
-        packed = (ctypes.c_void_p * len(arrays))(*(ctypes.addressof(pointer) for pointer in pointers))
-        self._call(ctypes.addressof(packed))
+        wanted = [descriptor_of(array) for array in arrays] if self._takes_descriptors else arrays
+        self._call([ctypes.c_void_p(array.ctypes.data) for array in wanted])
+
+
+def descriptor_of(array: NDArray[Any]) -> NDArray[np.int64]:
+    """MLIR's descriptor of a contiguous array as a ranked memref."""
+    strides = [stride // array.itemsize for stride in array.strides]
+    return np.array([array.ctypes.data, array.ctypes.data, 0, *array.shape, *strides], np.int64)
+
+
+def packed_call(engine: ExecutionEngine, entry: str) -> Callable[[Sequence[Any]], None]:
+    """A function of compiled code, to be called with the ctypes of its arguments and, last, of its result.
+
+    Keeps ``engine`` alive. Raises :class:`ProgramError` if there is no such function.
+    """
+    try:
+        address = engine.raw_lookup(entry)
+    except RuntimeError:
+        address = 0
+    if not address:
+        raise ProgramError(f"CPU code has no entry {entry!r}; compile the model again")
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+    def call(arguments: Sequence[Any], _engine: ExecutionEngine = engine) -> None:
+        packed = (ctypes.c_void_p * len(arguments))(*map(ctypes.addressof, arguments))
+        function(ctypes.addressof(packed))
+
+    return call
 
 
 def compile_code(code: str) -> ExecutionEngine:

@@ -58,6 +58,7 @@ command.add_command(compiling)
 @command.command("gemm")
 @click.option("--shapes", type=Shapes(), default="64x64x64,512x512x512", show_default=True, metavar="MxKxN,…", help="What to multiply.")
 @click.option("--out", type=click.Choice(["i8", "i32"]), default="i8", show_default=True, help="Requantised results, or raw ones.")
+@click.option("--any-size", is_flag=True, help="With the streams of models whose sizes are known only at run time, not with plans.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the operands.")
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform.")
 @memory_latency_option
@@ -67,6 +68,7 @@ command.add_command(compiling)
 def gemm(
     shapes: list[tuple[int, int, int]],
     out: str,
+    any_size: bool,
     seed: int,
     trace: Path | None,
     memory_latency: int | None,
@@ -84,16 +86,19 @@ def gemm(
       hwacc bench gemm --shapes 64x64x64,1000x37x1021 --out i8
       hwacc bench gemm --shapes 256x256x256 --out i32 --memory-latency 100 --rows 8 --cols 8 --json
     """
+    from hwacc.commands.any_size import any_size_stream
     from hwacc.commands.gemm_bench import measure
     from hwacc.commands.gemm_tables import show_results
+    from hwacc.compiler.emit.gemm import gemm_stream
     from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
     from hwacc.sim.step import Array
 
     chosen = config.resolve()
     latency = DEFAULT_MEMORY_LATENCY if memory_latency is None else memory_latency
     used = Array.chosen(array, waveform=trace is not None).value
+    what: dict[str, Any] = {"seed": seed, "memory_latency": latency, "make_stream": any_size_stream if any_size else gemm_stream}
     with progress() as report:
-        results = list(measure(shapes, out, chosen, seed=seed, memory_latency=latency, trace=trace, array=used, report=report))
+        results = list(measure(shapes, out, chosen, **what, trace=trace, array=used, report=report))
     if as_json:
         rows = [result.to_dict() for result in results]
         answer_json({"config": chosen.to_dict(), "out": out, "memory_latency": latency, "seed": seed, "array": used, "results": rows})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hwacc.commands.files import write_text
 from hwacc.commands.listing import summary
 from hwacc.commands.object_file import OBJECT_STAGE, checked_output, this_machine, write_object
 from hwacc.commands.options import ConfigChoice, config_options, fix_options, json_option
+from hwacc.commands.quantised import Quantiser, QuantiseWish, quantise_options, show_errors
 from hwacc.commands.tuned_plans import TuningChoice, tuned_plans, tuning_options
 from hwacc.compiler.aot.machine_code import TARGETS
 from hwacc.compiler.importers.fixed import Fixed
@@ -37,6 +39,7 @@ Examples:
   hwacc compile model.tflite --rows 8 --cols 8 --emit stream -o model.txt
   hwacc compile model.tflite --emit object --target aarch64 -o model.o
   hwacc compile model.tflite --tune 8 -o model.hwx
+  hwacc compile model.onnx --quantize int8 --calibrate samples.npz --errors
 """
 
 
@@ -47,6 +50,8 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write.  [default: MODEL's name with .hwx]")
 @click.option("--emit", type=click.Choice(list(ALL_STAGES)), help="Print this stage as text, or write an object file, not a program.")
 @click.option("--target", type=click.Choice(list(TARGETS)), help="Processor of the object file.  [default: this machine's]")
+@quantise_options
+@click.option("--errors", is_flag=True, help="Print how far int8 is from float, measured on the samples of --calibrate.")
 @click.option("--explain", is_flag=True, help="Print why each task that is not on the array is not; write a program only with -o.")
 @click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
 @tuning_options
@@ -62,54 +67,68 @@ def command(
     as_json: bool,
     shape: tuple[str, ...],
     fix: tuple[str, ...],
+    quantise: QuantiseWish,
+    errors: bool,
     tuning: TuningChoice,
 ) -> None:
     """See :data:`HELP`."""
     if emit is not None and explain:
         raise click.UsageError("--explain and --emit are two answers; ask for one at a time")
-    if as_json and not explain and tuning.count is None:
-        raise click.UsageError("--json is for --explain and --tune")
+    if as_json and not (explain or errors) and tuning.count is None:
+        raise click.UsageError("--json is for --explain, --errors and --tune")
+    if errors and (explain or emit is not None):
+        raise click.UsageError(f"--errors and {'--explain' if explain else '--emit'} are two answers; ask for one at a time")
+    if errors and quantise.data is None:
+        raise click.UsageError("--errors is measured on the samples of --calibrate; give --quantize int8 --calibrate DATA.npz")
     if target is not None and emit != OBJECT_STAGE:
         raise click.UsageError("--target is for --emit object")
     tuning.check(other_answer=explain or emit not in (None, OBJECT_STAGE))
     chosen, fixed = config.resolve(), Fixed.from_words(shape, fix)
-    tuning.measure(model, chosen, fixed, as_json=as_json)
-    tuned = tuned_plans(model, tuning.path)
+    with progress() as report:
+        quantiser = Quantiser(model, chosen, fixed, report)
+        quantisation, samples = quantiser.quantisation(quantise)
+    how: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation}
+    tuning.measure(model, chosen, fixed, quantisation, as_json=as_json)
+    how["tuned"] = tuned_plans(model, tuning.path)
     if emit == OBJECT_STAGE:
         target, output = target or this_machine(), checked_output(output or Path(model.stem + ".o"))
-        write_object(_compile(model, chosen, fixed, tuned, fallback=not no_fallback), target, output)
+        write_object(_compile(model, chosen, fallback=not no_fallback, **how), target, output)
         return
     if emit is not None and emit != PROGRAM_STAGE:
         if no_fallback:
             raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
-        _answer(_stage(model, chosen, fixed, emit, tuned), output)
+        _answer(_stage(model, chosen, emit, **how), output)
         return
-    program = _compile(model, chosen, fixed, tuned, fallback=not no_fallback)
+    program = _compile(model, chosen, fallback=not no_fallback, **how)
     if emit is not None:
         _answer("\n".join(summary(program)), output)
         return
     if not explain or output is not None:
         _save(program, output or Path(model.stem + ".hwx"))
-    if explain and as_json:
+    if errors and quantisation is not None:
+        with progress() as report:
+            found = replace(quantiser, report=report).errors(quantisation, samples)
+        answer_json(found.to_dict()) if as_json else show_errors(found)
+    elif explain and as_json:
         answer_json(explanation(program))
     elif explain:
         show_explanation(program)
 
 
-def _compile(model: Path, config: ArrayConfig, fixed: Fixed, tuned: Path | None, *, fallback: bool) -> Program:
+def _compile(model: Path, config: ArrayConfig, *, fallback: bool, **how: Any) -> Program:
     from hwacc.compiler.pipeline import compile_model
 
     with progress() as report:
         report(f"compiling {model}")
-        wishes: dict[str, Any] = {"fallback": fallback, "fixed": fixed, "tuned": tuned, "note": note}
-        return compile_model(model, config, lambda task: report.detail(f"compiling {model}: {task}"), **wishes)
+        tell = lambda task: report.detail(f"compiling {model}: {task}")  # noqa: E731
+        return compile_model(model, config, tell, fallback=fallback, note=note, **how)
 
 
-def _stage(model: Path, config: ArrayConfig, fixed: Fixed, stage: str, tuned: Path | None) -> str:
+def _stage(model: Path, config: ArrayConfig, stage: str, **how: Any) -> str:
     from hwacc.compiler.pipeline import emit
 
     with progress():
-        return emit(model, config, stage, fixed, tuned)
+        return emit(model, config, stage, **how)
 
 
 def _answer(text: str, output: Path | None) -> None:

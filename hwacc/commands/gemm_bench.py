@@ -19,6 +19,7 @@ from hwacc.driver.device import Device
 from hwacc.errors import HwaccError
 from hwacc.limits import limit_cycles
 from hwacc.sim.step import Array
+from hwacc.stream import Stream
 
 OUTPUTS = {"i8": "int8", "i32": "int32"}
 SPARE_BYTES = 2**20
@@ -27,6 +28,8 @@ SPEED_SHAPE = (256, 256, 256)
 
 Shape = tuple[int, int, int]
 Report = Callable[[str], None]
+MakeStream = Callable[[int, int, int, str, ArrayConfig], Stream]
+"""From M, K, N and the output's dtype to a stream over ``input``, ``weights`` and ``output``."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,15 @@ def measure(
     memory_latency: int,
     trace: Path | None = None,
     array: str | None = None,
+    make_stream: MakeStream = gemm_stream,
     report: Report,
     report_shape: Report | None = None,
 ) -> Iterator[Result]:
     """Runs each M×K×N on a simulated device of its own, so that none depends on the one before, and yields what it took.
 
     ``out`` is a key of :data:`OUTPUTS`, ``array`` what :meth:`hwacc.sim.step.Array.chosen` takes. A waveform holds all products, on one
-    device. ``report`` hears of the steps of a build, ``report_shape`` (or else ``report``) of each product.
+    device. ``make_stream`` says what is measured, a plan unless told otherwise. ``report`` hears of the steps of a build,
+    ``report_shape`` (or else ``report``) of each product.
     """
     for m, k, n in shapes:  # said before a build that takes a minute
         check_sizes(gemm_spec(m, k, n, OUTPUTS[out]), config)
@@ -82,7 +87,7 @@ def measure(
         with Device.open("sim", config, memory_bytes=_memory(shapes, out), **options) as device:
             for shape in group:
                 (report_shape or report)("multiplying {}×{}×{}".format(*shape))
-                yield _measure(device, shape, out, seed)
+                yield _measure(device, shape, out, seed, make_stream)
 
 
 def simulation_speed(config: ArrayConfig, seconds: float, array: str, report: Report) -> float:
@@ -112,11 +117,11 @@ def simulation_speed(config: ArrayConfig, seconds: float, array: str, report: Re
     return cycles / spent
 
 
-def _measure(device: Device, shape: Shape, out: str, seed: int) -> Result:
+def _measure(device: Device, shape: Shape, out: str, seed: int, make_stream: MakeStream) -> Result:
     m, k, n = shape
     a, b = _operands(shape, seed)
     expected = gemm_reference(gemm_spec(m, k, n, OUTPUTS[out]), a, b)
-    completion, found = _multiply(device, shape, OUTPUTS[out], a, b, expected)
+    completion, found = _multiply(device, make_stream(m, k, n, OUTPUTS[out], device.config), a, b, expected)
     limit = limit_cycles(m, k, n, expected.itemsize, device.config)
     return Result(
         m=m,
@@ -134,9 +139,8 @@ def _measure(device: Device, shape: Shape, out: str, seed: int) -> Result:
 
 
 def _multiply(
-    device: Device, shape: Shape, out: str, a: NDArray[np.int8], b: NDArray[np.int8], expected: NDArray[Any]
+    device: Device, stream: Stream, a: NDArray[np.int8], b: NDArray[np.int8], expected: NDArray[Any]
 ) -> tuple[Completion, NDArray[Any]]:
-    stream = gemm_stream(*shape, out, device.config)
     # The output begins as what is wrong everywhere, so that an element which nobody writes is a mismatch.
     with device.place(a) as west, device.place(b) as north, device.place(~expected) as result:
         completion = device.run(stream, [west, north, result])

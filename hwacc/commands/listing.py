@@ -10,7 +10,8 @@ def summary(program: Program) -> list[str]:
     """The buffers and tasks of a program, one a line, without their content."""
     lines = [_title(program)]
     for number, buffer in enumerate(program.buffers):
-        lines.append(f"buffer {number} {buffer.name}: {buffer.role} {buffer.dtype} {describe_shape(buffer.shape)}, {buffer.size} bytes")
+        size = f"{buffer.size} bytes" if buffer.is_static else "size unknown"
+        lines.append(f"buffer {number} {buffer.name}: {buffer.role} {buffer.dtype} {describe_shape(buffer.shape)}, {size}")
     for number, task in enumerate(program.tasks):
         lines.append(_task(number, task))
         lines += [f"  {_implementation(implementation)}" for implementation in task.implementations]
@@ -24,7 +25,7 @@ def disassembly(program: Program) -> list[str]:
     for number, task in enumerate(program.tasks):
         lines += ["", f"; {_task(number, task)}"]
         for implementation in task.implementations:
-            if implementation.backend == "hwacc":
+            if implementation.backend == "hwacc" and not implementation.writes_stream:
                 lines.append(Stream.from_bytes(implementation.code, f"task {task.name}").text())
             else:
                 lines.append(f"; {_implementation(implementation)}")
@@ -44,7 +45,7 @@ def _task(number: int, task: Task) -> str:
 
 def _implementation(implementation: Implementation) -> str:
     what = f"{len(implementation.code)} bytes of code"
-    if implementation.backend == "hwacc":
+    if implementation.backend == "hwacc" and not implementation.writes_stream:
         what = f"{len(Stream.from_bytes(implementation.code).descriptors)} descriptors"
     entry = f" {implementation.entry}" if implementation.entry else ""
     return f"{implementation.backend}{entry}: {what}, buffers {_numbers(implementation.buffers)}"

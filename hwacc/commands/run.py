@@ -9,11 +9,14 @@ import click
 
 from hwacc.commands.console import Progress, answer_json, note, progress
 from hwacc.commands.options import ConfigChoice, array_option, config_options, fix_options, json_option, memory_latency_option
+from hwacc.commands.quantised import Quantiser, quantise_options
 from hwacc.commands.session import Session
 from hwacc.commands.tuned_plans import tuned_option, tuned_plans
+from hwacc.compiler.importers.fixed import Fixed
 from hwacc.errors import HwaccError, InputError
 
 if TYPE_CHECKING:
+    from hwacc.compiler.quantisation import Quantisation
     from hwacc.coordinator.runner import Run
     from hwacc.program import Program
 
@@ -32,30 +35,35 @@ CHECKED_SUFFIX = ".tflite"
 @click.option("--random", "count", type=click.IntRange(1, 10_000), metavar="N", help="Run N random inputs instead.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
 @click.option("--device", default="sim", show_default=True, metavar="NAME", help="See `hwacc devices`.")
-@click.option("--check", is_flag=True, help="Compare every output element with the exact interpreter, tflite-micro.")
+@click.option("--check", is_flag=True, help="Compare outputs: with the exact interpreter, tflite-micro; with --quantize, with floats.")
 @click.option(
     "--labels", "labels_file", type=click.Path(path_type=Path), metavar="FILE", help="Names of the output's elements, one a line."
 )
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE.fst", help="Write a waveform (sim only).")
 @click.option("--max-cycles", type=click.IntRange(1), metavar="N", help="Most cycles of a submission.")
+@click.option("--no-fallback", is_flag=True, help="An error instead of CPU code for what the array cannot run.")
 @click.option("--each", is_flag=True, help="Submit each task by itself, for its own cycles: tasks in a row share a submission else.")
 @memory_latency_option
 @array_option
 @json_option
 @tuned_option
+@quantise_options
 @fix_options
 @config_options
 def command(model: Path, config: ConfigChoice, as_json: bool, **options: Any) -> None:
     """Run MODEL (.tflite, .onnx, .pt2, .mlir, or a .hwx program) and say where its time went.
 
-    Pictures are scaled to the model's input; int8 models get pixel − 128, float models 0 to 255. Exits with 1 if --check finds a
-    difference.
+    Pictures are scaled to the model's input; int8 models get pixel − 128, float models 0 to 255. Sizes that MODEL leaves open are those
+    of the inputs. Exits with 1 if --check finds a difference; with --quantize the check says how far each layer and the outputs are
+    from float.
 
     \b
     Examples:
       hwacc run examples/models/image_classification.tflite --input examples/pictures/chelsea.png --check
       hwacc run model.tflite --random 10 --seed 3 --device model --check --json
+      hwacc run model.onnx --quantize int8 --random 3 --device model --check
       hwacc run model.hwx --input features.npy --trace run.fst
+      hwacc run examples/any_size.mlir --input a.npy --input b.npy
     """
     from hwacc.commands.run_report import print_report, to_json
 
@@ -74,19 +82,30 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
 
     kind_of(options["device"])  # a wrong name should not cost a compilation
     _require_one_kind_of_input(options["files"], options["count"])
-    program = _load(model, config, options, report)
+    quantiser = Quantiser(model, config.resolve(), Fixed.from_words(options["shape"], options["fix"]), report)
+    if options["quantise"].kind is not None and model.suffix == PROGRAM_SUFFIX:
+        raise InputError(f"{model} is compiled already; --quantize takes a model")
+    quantisation, _ = quantiser.quantisation(options["quantise"])
+    program = _load(model, config, options, report, quantisation)
     sets = _inputs(model, program, options)
-    reference = _reference(model) if options["check"] else None
+    program = _sized(program, sets[0])
+    reference = _reference(model) if options["check"] and quantisation is None else None
     runs, array = _run(program, sets, options, report)
     check = None
     if reference is not None:
         report(f"comparing with {reference.name}")
         check = reference.check(sets, [run.outputs for run in runs])
+    errors = None
+    if options["check"] and quantisation is not None:
+        meter = quantiser.meter(quantisation)
+        for inputs, run in zip(sets, runs):
+            meter.add(inputs, run.outputs)
+        errors = meter.result()
     seed = options["seed"] if options["count"] else None
-    return Session(program, options["device"], array, runs, check, seed, _best(model, options["labels_file"], runs))
+    return Session(program, options["device"], array, runs, check, seed, _best(model, options["labels_file"], runs), errors)
 
 
-def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress) -> Program:
+def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress, quantisation: Quantisation | None) -> Program:
     """The program: read if MODEL is one, else compiled."""
     if model.suffix == PROGRAM_SUFFIX:
         from hwacc.errors import ConfigError
@@ -97,13 +116,26 @@ def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Pr
         if wanted != program.config:
             difference = wanted.difference(program.config)
             raise ConfigError(f"{model} was compiled for another configuration: {difference}; compile the model again")
+        if options["no_fallback"]:
+            _require_array(model, program)
         return program
-    from hwacc.compiler.importers.fixed import Fixed
     from hwacc.compiler.pipeline import compile_model
 
-    wishes: dict[str, Any] = {"fixed": Fixed.from_words(options["shape"], options["fix"]), "tuned": tuned_plans(model, options["tuned"])}
+    fixed, tuned = Fixed.from_words(options["shape"], options["fix"]), tuned_plans(model, options["tuned"])
+    wishes: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation, "tuned": tuned, "note": note}
     report(f"compiling {model}")
-    return compile_model(model, config.resolve(), lambda task: report.detail(f"compiling {model}: {task}"), note=note, **wishes)
+    heard, fallback = lambda task: report.detail(f"compiling {model}: {task}"), not options["no_fallback"]
+    return compile_model(model, config.resolve(), heard, fallback=fallback, **wishes)
+
+
+def _require_array(model: Path, program: Program) -> None:
+    """Raises the complaint of the compiler about a task that is not on the array."""
+    from hwacc.errors import ProgramError
+
+    try:
+        program.require_array()
+    except ProgramError as error:
+        raise ProgramError(f"{model}: {error}") from None
 
 
 def _require_one_kind_of_input(files: tuple[Path, ...], count: int | None) -> None:
@@ -122,6 +154,15 @@ def _inputs(model: Path, program: Program, options: dict[str, Any]) -> Inputs:
         wanted = ", ".join(f"{buffer.name} {buffer.dtype} {buffer.shape}" for buffer in buffers)
         raise InputError(f"the model has {len(buffers)} inputs ({wanted}), not {len(files)}: give --input once for each")
     return [[load_input(file, buffer) for file, buffer in zip(files, buffers)]]
+
+
+def _sized(program: Program, inputs: list[Any]) -> Program:
+    """``program`` itself; where it has unknown sizes, the one for ``inputs``."""
+    if program.is_static:
+        return program
+    from hwacc.coordinator.sizes import SizedPrograms
+
+    return SizedPrograms(program).for_shapes([array.shape for array in inputs])
 
 
 def _reference(model: Path) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwacc.commands.console import new_table, percent, say, show_table
 from hwacc.commands.options import ARRAYS
+from hwacc.commands.quantised import show_errors
 
 if TYPE_CHECKING:
     from hwacc.commands.session import Session
@@ -34,6 +35,7 @@ def to_json(session: Session) -> dict[str, Any]:
         "labels": [[{"label": label, "value": value} for label, value in best] for best in session.best],
         "seed": session.seed,
         "check": vars(session.check) if session.check is not None else None,
+        "quantisation": session.errors.to_dict() if session.errors is not None else None,
     }
 
 
@@ -60,6 +62,8 @@ def print_report(session: Session) -> None:
     _print_totals(session, records, peak)
     _print_host_tasks(records)
     _print_check(session)
+    if session.errors is not None:
+        show_errors(session.errors)
 
 
 def _task(record: TaskRecord) -> dict[str, Any]:

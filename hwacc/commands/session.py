@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwacc.coordinator.check import Check
+    from hwacc.coordinator.quantisation_errors import QuantisationErrors
     from hwacc.coordinator.runner import Run
     from hwacc.program import Program
 
@@ -16,7 +17,8 @@ class Session:
     """Everything that the reports need.
 
     ``array`` says what simulated the array, None where nothing did. ``runs`` has an entry for each set of inputs; ``best`` the
-    best labels of each run, where there are labels; ``seed`` is None where the inputs came from files.
+    best labels of each run, where there are labels; ``seed`` is None where the inputs came from files. ``errors`` say how far a
+    quantised model is from float, where that was asked for.
     """
 
     program: Program
@@ -26,3 +28,4 @@ class Session:
     check: Check | None
     seed: int | None
     best: list[list[tuple[str, float]]]
+    errors: QuantisationErrors | None = None

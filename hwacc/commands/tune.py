@@ -21,6 +21,7 @@ from hwacc.compiler.emit.tuned import Measured, TunedPlan, identity
 from hwacc.compiler.emit.tuned_file import load_tuned, tuned_text
 from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.pipeline import products
+from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 
@@ -35,6 +36,7 @@ class Tuning:
     model: Path
     config: ArrayConfig
     fixed: Fixed
+    quantisation: Quantisation | None
     target: Path
     count: int
     memory_latency: int
@@ -59,7 +61,7 @@ def tune(tuning: Tuning, report: Progress) -> list[Tuned]:
     """
     arrays = load_tuned(tuning.target) if tuning.target.exists() else {}
     report(f"compiling {tuning.model}")
-    listed = products(tuning.model, tuning.config, tuning.fixed)
+    listed = products(tuning.model, tuning.config, tuning.fixed, tuning.quantisation)
     tasks: dict[ContractionSpec, list[str]] = {}
     for task, spec in listed:
         tasks.setdefault(spec.without_values, []).append(task)

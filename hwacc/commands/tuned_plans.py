@@ -14,6 +14,7 @@ import click
 from hwacc.commands.console import answer_json, note, progress
 from hwacc.commands.options import memory_latency_option
 from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 
@@ -41,7 +42,7 @@ class TuningChoice:
         if self.memory_latency is not None and self.count is None:
             raise click.UsageError("--memory-latency is for --tune, which simulates memory")
 
-    def measure(self, model: Path, config: ArrayConfig, fixed: Fixed, *, as_json: bool) -> None:
+    def measure(self, model: Path, config: ArrayConfig, fixed: Fixed, quantisation: Quantisation | None, *, as_json: bool) -> None:
         """Measures plans, if that was asked for, writes the file and shows what was found."""
         if self.count is None:
             return
@@ -49,7 +50,7 @@ class TuningChoice:
         from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
 
         latency = DEFAULT_MEMORY_LATENCY if self.memory_latency is None else self.memory_latency
-        tuning = Tuning(model, config, fixed, _writable(self.path or beside(model)), self.count, latency)
+        tuning = Tuning(model, config, fixed, quantisation, _writable(self.path or beside(model)), self.count, latency)
         with progress() as report:
             found = tune(tuning, report)
         if as_json:

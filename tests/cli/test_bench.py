@@ -33,6 +33,13 @@ def test_gemm_reports_every_shape_without_mismatches(out: str, width: int) -> No
         assert sum(row["stalls"].values()) == row["cycles"]
 
 
+def test_gemm_measures_streams_for_any_size_as_well() -> None:
+    arguments = ("bench", "gemm", "--shapes", "9x70x13,1x1x1", "--out", "i8", *TINY, "--json")
+    written, planned = (json.loads(hwacc(*arguments, *more).stdout)["results"] for more in (["--any-size"], []))
+    assert all(row["mismatches"] == 0 for row in written)
+    assert written[0]["cycles"] != planned[0]["cycles"]
+
+
 def test_gemm_shows_the_limit_and_where_the_cycles_went() -> None:
     arguments = ("bench", "gemm", "--shapes", "9x5x7", *TINY)
     row = json.loads(hwacc(*arguments, "--json").stdout)["results"][0]

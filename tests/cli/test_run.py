@@ -165,3 +165,12 @@ def test_labels_that_do_not_fit_are_refused_when_asked_for(program: Path, tmp_pa
 def test_a_task_past_its_limit_is_named(program: Path) -> None:
     message = complaint("run", program, "--random", 1, "--max-cycles", 50)
     assert message.startswith("task conv2d on hwacc: submission 1 of ") and "did not finish within 50 cycles" in message
+
+
+@pytest.mark.parametrize("kind", ["model", "program"])
+def test_without_fallback_the_first_task_that_is_not_for_the_array_is_an_error(kind: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(kind)
+    message = complaint("run", path, "--no-fallback", "--random", 1, "--device", "model")
+    assert message == (
+        f"{path}: linalg.generic of task input_1_int8 cannot run on the array: neither a convolution nor a matrix product (at input_1_int8)"
+    )

@@ -192,7 +192,7 @@ def test_a_model_without_products_has_nothing_to_tune(tmp_path: Path) -> None:
         (("--tune", 2, "--explain"), "--tune has an answer of its own; ask for the other one afterwards, of the tuned plans"),
         (("--tune", 2, "--emit", "stream"), "--tune has an answer of its own; ask for the other one afterwards, of the tuned plans"),
         (("--memory-latency", 9), "--memory-latency is for --tune, which simulates memory"),
-        (("--json",), "--json is for --explain and --tune"),
+        (("--json",), "--json is for --explain, --errors and --tune"),
         (("--tune", 0), "Invalid value for '--tune': 0 is not in the range 1<=x<=1000."),
     ],
 )

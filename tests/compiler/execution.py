@@ -13,6 +13,7 @@ from hwacc.coordinator.backends.cpu import CpuBackend
 from hwacc.coordinator.backends.host import HostBackend
 from hwacc.coordinator.backends.hwacc import HwaccBackend
 from hwacc.coordinator.check import ReferenceInterpreter
+from hwacc.coordinator.host_program import HostProgram
 from hwacc.coordinator.runner import Runner, memory_needed
 from hwacc.driver.device import Device
 from hwacc.program import Program
@@ -37,19 +38,10 @@ def random_array(rng: np.random.Generator, dtype: np.dtype[Any], shape: tuple[in
     return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
 
 
-def run_on_cpu(program: Program, sets: Sequence[Arrays]) -> list[Arrays]:
+def run_on_cpu(program: Program, sets: Sequence[Arrays], backend: CpuBackend | None = None) -> list[Arrays]:
     """The outputs for each set of inputs, every task by its CPU code, without any device."""
-    backend = CpuBackend()
-    steps = [(code.buffers, backend.prepare(code)) for code in (task.implementation("cpu") for task in program.tasks)]
-    arrays = [program.constants.get(i, np.empty(buffer.shape, buffer.dtype)) for i, buffer in enumerate(program.buffers)]
-    results = []
-    for inputs in sets:
-        for index, array in zip(program.indices("input"), inputs):
-            arrays[index] = array
-        for indices, function in steps:
-            function([arrays[i] for i in indices])
-        results.append([arrays[i].copy() for i in program.indices("output")])
-    return results
+    host = HostProgram(program, backend)
+    return [host.run(inputs) for inputs in sets]
 
 
 def run_on_model(program: Program, sets: Sequence[Arrays]) -> list[Arrays]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +88,31 @@ def read_safetensors(path: Path) -> dict[str, Any]:
             array = np.frombuffer(data[start + first : start + last], np.float32)
             found[name] = torch.from_numpy(array.reshape(entry["shape"]).copy())
     return found
+
+
+class Tokens:
+    """BERT's uncased WordPiece with the vocabulary of a ``vocab.txt``."""
+
+    def __init__(self, vocabulary: Path) -> None:
+        self._ids = {word: number for number, word in enumerate(vocabulary.read_text().splitlines())}
+
+    def arguments(self, sentence: str, length: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+        """The model's inputs for a sentence, filled up to ``length`` tokens."""
+        plain = "".join(c for c in unicodedata.normalize("NFD", sentence.lower()) if unicodedata.category(c) != "Mn")
+        pieces = [piece for word in re.findall(r"\w+|[^\w\s]", plain) for piece in self.pieces(word)]
+        ids = [self._ids[piece] for piece in ("[CLS]", *pieces, "[SEP]")]
+        assert len(ids) <= length, f"{len(ids)} tokens: {sentence}"
+        mask = [1] * len(ids) + [0] * (length - len(ids))
+        return np.array([ids + [0] * (length - len(ids))], np.int64), np.array([mask], np.int64)
+
+    def pieces(self, word: str) -> list[str]:
+        """A word as the longest pieces that the vocabulary has."""
+        found: list[str] = []
+        while word:
+            mark = "##" if found else ""
+            size = next((n for n in range(len(word), 0, -1) if mark + word[:n] in self._ids), 0)
+            if not size:
+                return ["[UNK]"]
+            found.append(mark + word[:size])
+            word = word[size:]
+        return found

@@ -10,7 +10,7 @@ import mlir
 import pytest
 
 from hwacc import isa
-from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.compilation import stage_text
 from hwacc.compiler.dialects.documentation import MACHINE_EXAMPLES, TENSOR_DOCS
 from hwacc.compiler.dialects.hwacc import DEFINITION, MACHINE_OPS, generated_definition, ir_fields, machine_definition
 from hwacc.compiler.dialects.page import dialect_page, signatures
@@ -54,7 +54,7 @@ def test_stock_mlir_opt_reads_what_the_compiler_prints(tmp_path: Path) -> None:
     model = ModelBuilder(3)
     source = model.tensor((1, 6, 6, 3), "int8", 0.05, -3)
     (tmp_path / "model.tflite").write_bytes(model.build([source], [model.conv2d(source, (1, 6, 6, 5), (3, 3))]))
-    (tmp_path / "tasks.mlir").write_text(Compilation(tmp_path / "model.tflite", TINY).text())
+    (tmp_path / "tasks.mlir").write_text(stage_text(tmp_path / "model.tflite", TINY, "hwacc"))
     command = [str(MLIR_OPT), f"--irdl-file={DEFINITION}", str(tmp_path / "tasks.mlir")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

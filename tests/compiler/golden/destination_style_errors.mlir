@@ -1,7 +1,7 @@
 // RUN: not hwacc opt %s --split-input-file --pass-pipeline='builtin.module(destination-style)' 2>&1 | FileCheck %s
 
 // A function that takes no tensors is refused, with its location.
-// CHECK: hwacc: error: function scalar takes i32; it must take and return tensors of static shape (at model)
+// CHECK: hwacc: error: function scalar takes i32; it must take and return tensors of known rank (at model)
 func.func @scalar(%a: i32) {
   return
 } loc("model")

@@ -24,7 +24,7 @@ func.func @convolution(%x: tensor<1x3x3x3xi8>) -> tensor<1x5x5x2xi32> {
 func.func @product(%x: tensor<4x2xi8>) -> tensor<4x3xi32> {
   %w = arith.constant dense<[[1, 2, 3], [4, 5, -6]]> : tensor<2x3xi8>
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = true, input_zero_point = 3 : i32, double_round = false, zero_point = 0 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = true, input_zero_point = 3 : i32, double_round = false, zero_point = 0 : i32,
       clamp_min = -128 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
       : (tensor<4x2xi8>, tensor<2x3xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   return %y : tensor<4x3xi32>
@@ -38,7 +38,7 @@ func.func @product(%x: tensor<4x2xi8>) -> tensor<4x3xi32> {
 // CHECK-SAME: input_zero_point = 3 : i32
 func.func @dynamic_weights(%x: tensor<4x2xi8>, %w: tensor<2x3xi8>) -> tensor<4x3xi32> {
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = true, input_zero_point = 3 : i32, double_round = false, zero_point = 0 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = true, input_zero_point = 3 : i32, double_round = false, zero_point = 0 : i32,
       clamp_min = -128 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
       : (tensor<4x2xi8>, tensor<2x3xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   return %y : tensor<4x3xi32>

@@ -18,7 +18,7 @@ func.func @model(%x: tensor<2x2x3xi8>) -> tensor<4x3xi32> {
   %w = arith.constant dense<[[1, 2, 3], [4, 5, 6], [7, 8, 9]]> : tensor<3x3xi8>
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
   %v = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x2x3xi8> into tensor<4x3xi8>
-  %y = "hwacc.gemm"(%v, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%v, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<4x3xi32> loc("first")
   %e = tensor.empty() : tensor<4x3xi8>
   %n = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -27,7 +27,7 @@ func.func @model(%x: tensor<2x2x3xi8>) -> tensor<4x3xi32> {
     %0 = arith.trunci %in : i32 to i8
     linalg.yield %0 : i8
   } -> tensor<4x3xi8> loc("narrow")
-  %z = "hwacc.gemm"(%n, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %z = "hwacc.gemm"(%n, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<4x3xi32> loc("second")
   return %z : tensor<4x3xi32>
 }
@@ -69,8 +69,31 @@ func.func @model(%x: tensor<1x3x3x2xi8>, %w: tensor<3x3x2xi8>, %i: tensor<1x3x3x
 func.func @model(%x: tensor<3x3xi8>, %w: tensor<3x3xi8>) -> tensor<3x3xi32> {
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
   %wide = arith.extsi %x : tensor<3x3xi8> to tensor<3x3xi32>
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<3x3xi8>, tensor<3x3xi8>, tensor<3xi32>) -> tensor<3x3xi32>
   %z = arith.addi %wide, %y : tensor<3x3xi32>
   return %z : tensor<3x3xi32>
+}
+
+// -----
+
+// A product of a view of an argument is a task of its own, also where a contraction of the CPU alone uses it.
+// CHECK-LABEL: func.func private @dense_0
+// CHECK-SAME: hwacc.backend = "hwacc"
+// CHECK-LABEL: func.func private @depthwise_1
+// CHECK-SAME: hwacc.backend = "cpu"
+func.func @product_before_depthwise(%x: tensor<10xi8>, %k: tensor<1x1x3xi8>) -> tensor<1x1x1x3xi32> {
+  %w = arith.constant dense<7> : tensor<3x10xi8>
+  %b = arith.constant dense<5> : tensor<3xi32>
+  %m = arith.constant dense<1234567890> : tensor<1xi32>
+  %s = arith.constant dense<38> : tensor<1xi8>
+  %zero = arith.constant dense<0> : tensor<1x1x1x3xi32>
+  %v = tensor.expand_shape %x [[0, 1]] output_shape [1, 10] : tensor<10xi8> into tensor<1x10xi8>
+  %y = "hwacc.gemm"(%v, %w, %b, %m, %s) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32,
+      clamp_min = -128 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1>}
+      : (tensor<1x10xi8>, tensor<3x10xi8>, tensor<3xi32>, tensor<1xi32>, tensor<1xi8>) -> tensor<1x3xi8>
+  %p = tensor.expand_shape %y [[0, 1, 2], [3]] output_shape [1, 1, 1, 3] : tensor<1x3xi8> into tensor<1x1x1x3xi8>
+  %z = linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%p, %k : tensor<1x1x1x3xi8>, tensor<1x1x3xi8>) outs(%zero : tensor<1x1x1x3xi32>) -> tensor<1x1x1x3xi32>
+  return %z : tensor<1x1x1x3xi32>
 }

@@ -14,7 +14,7 @@ func.func @behind_reshape(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<2x2x
   %s = arith.constant dense<38> : tensor<1xi8>
   %low = arith.constant 9 : i8
   %high = arith.constant 24 : i8
-  %y = "hwacc.gemm"(%x, %w, %b, %m, %s) {weights_kn = false, input_zero_point = 0 : i32, double_round = true, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b, %m, %s) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = true, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 100 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>, tensor<1xi32>, tensor<1xi8>) -> tensor<4x3xi8>
   %z = tensor.expand_shape %y [[0, 1], [2]] output_shape [2, 2, 3] : tensor<4x3xi8> into tensor<2x2x3xi8>
   %e = tensor.empty() : tensor<2x2x3xi8>
@@ -40,7 +40,7 @@ func.func @more_than_a_clamp(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4
   %m = arith.constant dense<1234567890> : tensor<1xi32>
   %s = arith.constant dense<38> : tensor<1xi8>
   %one = arith.constant 1 : i8
-  %y = "hwacc.gemm"(%x, %w, %b, %m, %s) {weights_kn = false, input_zero_point = 0 : i32, double_round = true, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b, %m, %s) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = true, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 100 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>, tensor<1xi32>, tensor<1xi8>) -> tensor<4x3xi8>
   %e = tensor.empty() : tensor<4x3xi8>
   %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<4x3xi8>) outs(%e : tensor<4x3xi8>) {

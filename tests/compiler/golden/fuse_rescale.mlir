@@ -18,7 +18,7 @@ func.func @per_channel(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8>
   %zp = arith.constant -11 : i32
   %low = arith.constant -128 : i32
   %high = arith.constant 127 : i32
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   %e = tensor.empty() : tensor<4x3xi8>
   %z = linalg.generic {indexing_maps = [#all, #channel, #channel, #all], iterator_types = ["parallel", "parallel"]}
@@ -49,7 +49,7 @@ func.func @per_tensor(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8> 
   %s = arith.constant 38 : i8
   %low = arith.constant -2 : i32
   %high = arith.constant 99 : i32
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   %e = tensor.empty() : tensor<4x3xi8>
   %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
@@ -79,7 +79,7 @@ func.func @wrapping(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> tensor<4x3xi8> {
   %s = arith.constant 38 : i8
   %low = arith.constant -2 : i8
   %high = arith.constant 99 : i8
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   %e = tensor.empty() : tensor<4x3xi8>
   %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
@@ -107,7 +107,7 @@ func.func @used_twice(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>) -> (tensor<4x3xi8>
   %s = arith.constant 38 : i8
   %low = arith.constant -2 : i32
   %high = arith.constant 99 : i32
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
   %e = tensor.empty() : tensor<4x3xi8>
   %z = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}

@@ -4,7 +4,7 @@
 // CHECK: hwacc: error: hwacc.gemm: K is 2 in the input and 5 in the weights (at fc)
 func.func @lengths(%x: tensor<4x2xi8>, %w: tensor<3x5xi8>) -> tensor<4x3xi32> {
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x5xi8>, tensor<3xi32>) -> tensor<4x3xi32> loc("fc")
   return %y : tensor<4x3xi32>
 }
@@ -15,7 +15,7 @@ func.func @lengths(%x: tensor<4x2xi8>, %w: tensor<3x5xi8>) -> tensor<4x3xi32> {
 // CHECK: hwacc: error: hwacc.gemm: weights must be of i8, not i16 (at fc)
 func.func @types(%x: tensor<4x2xi8>, %w: tensor<3x2xi16>) -> tensor<4x3xi32> {
   %b = arith.constant dense<[1, 2, 3]> : tensor<3xi32>
-  %y = "hwacc.gemm"(%x, %w, %b) {weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
       clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi16>, tensor<3xi32>) -> tensor<4x3xi32> loc("fc")
   return %y : tensor<4x3xi32>
 }
