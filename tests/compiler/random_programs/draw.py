@@ -28,6 +28,10 @@ def shuffled(draw: Draw, items: Sequence[Any]) -> list[Any]:
     return list(draw(st.permutations(list(items))))
 
 
+MOST_WINDOWS = 2
+"""Dimensions of a kernel that the array reads."""
+
+
 def size(draw: Draw) -> int:
     """Of a dimension: 1 now and then, seldom more than a tile or two."""
     return number(draw, 1, draw(st.sampled_from((1, 3, 6, 9, 17))))
@@ -57,7 +61,7 @@ def named(draw: Draw) -> Contraction:
 
 
 def generic(draw: Draw, shape: Sequence[int] | None = None) -> Contraction:
-    """A ``linalg.generic`` or ``linalg.contract`` with up to two loops of each kind; a ``shape`` is the left operand's."""
+    """A ``linalg.generic`` or ``linalg.contract`` with up to two loops of each kind; with a ``shape``, the left operand's, any number."""
     if shape is None:
         counts = {"b": number(draw, 0, 2), "m": number(draw, 0, 2), "k": number(draw, 0, 2), "w": draw(st.sampled_from((0, 0, 1, 2)))}
         kinds = shuffled(draw, [kind for kind, count in counts.items() for _ in range(count)])
@@ -124,8 +128,9 @@ def finished(
     can_widen = number(draw, 0, 5) == 0
     wide = (can_widen and not made.padding and bool(number(draw, 0, 1)), can_widen and bool(number(draw, 0, 1)))
     made = replace(made, wide=wide)
-    windows = any(each.kernel for each in places)
-    return replace(made, on_array=not is_depthwise(made) and not (windows and points is not None and points[1]))
+    windows = sum(bool(each.kernel) for each in places)
+    refused = windows > MOST_WINDOWS or is_depthwise(made) or (windows and points is not None and points[1])
+    return replace(made, on_array=not refused)
 
 
 def pad(draw: Draw, each: Place, sizes: dict[str, int]) -> tuple[int, int]:
