@@ -115,6 +115,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.replay is not None:
         return _replay(arguments.replay)
+    arguments.output.mkdir(parents=True, exist_ok=True)  # a failing case must not be lost
     first = random.SystemRandom().randrange(1 << 31) if arguments.seed is None else arguments.seed
     names = list(CONFIGS) if arguments.config == "all" else [arguments.config]
     sys.stderr.write(f"first seed {first}, configuration {arguments.config}\n")
