@@ -71,10 +71,6 @@ def load(state: State, memory: Bytes, descriptor: isa.Descriptor) -> Counts:
     _require(not descriptor["bounded"] or not (descriptor["align_start"] or descriptor["align_end"]), isa.Status.BAD_FIELD)
     _require(not descriptor["align_start"] or descriptor["run"] >= state.config.bus_bytes, isa.Status.BAD_FIELD)
     target = state.target(isa.Target(descriptor["target"]))
-    steps = [(count - 1) * descriptor[f"local_stride{dim}"] for dim, count in enumerate(counts, 1)]
-    lowest = descriptor["local"] + sum(min(step, 0) for step in steps) + (state.config.bus_bytes - 1) * descriptor["align_start"]
-    highest = descriptor["local"] + sum(max(step, 0) for step in steps) + descriptor["run"] - 1
-    _require(lowest >= 0 and highest < target.size, isa.Status.BAD_LOCAL_ADDRESS)  # of aligned runs more is asked, see _load_runs
     read = 0
     for block in _blocks(int(np.prod(counts, dtype=object)), max(1, _BLOCK_BYTES // descriptor["run"])):
         read += _load_runs(state.config, memory, target, descriptor, np.stack(_unravel(block, counts)))
@@ -169,10 +165,12 @@ def _load_runs(config: ArrayConfig, memory: Bytes, target: Bytes, descriptor: is
         high[(y < 0) | (y >= descriptor["y_limit"])] = 0
     else:
         low, high = _aligned(config, descriptor, addresses[:, 0])
-        _require(int((local + low).min()) >= 0 and int((local + high).max()) <= target.size, isa.Status.BAD_LOCAL_ADDRESS)
     inside = (offsets >= low[:, None]) & (offsets < high[:, None])
+    begin, end = (0, run) if descriptor["bounded"] else (low, high)
+    leaves_target = (local + begin < 0) | (local + end > target.size)
+    leaves_memory = (inside & (addresses >= memory.size)).any(axis=1)
+    _require_runs({isa.Status.BAD_LOCAL_ADDRESS: leaves_target, isa.Status.READ_ERROR: leaves_memory})
     wanted, places = addresses[inside], local[:, None] + offsets
-    _require(wanted.size == 0 or int(wanted.max()) < memory.size, isa.Status.READ_ERROR)
     if descriptor["bounded"]:
         values = np.full(addresses.shape, descriptor["pad"] & 0xFF, np.uint8)
         values[inside] = memory[wanted]
@@ -180,6 +178,14 @@ def _load_runs(config: ArrayConfig, memory: Bytes, target: Bytes, descriptor: is
     else:
         target[places[inside]] = memory[wanted]
     return _beat_bytes(config, addresses[:, 0], low, high)
+
+
+def _require_runs(faults: dict[isa.Status, NDArray[np.bool_]]) -> None:
+    """Ends the LOAD as the first run does that has a fault; of one with several, the first of ``faults`` counts."""
+    bad = np.logical_or.reduce(list(faults.values()))
+    first = int(bad.argmax())
+    for status, found in faults.items():
+        _require(not found[first], status)
 
 
 def _aligned(config: ArrayConfig, descriptor: isa.Descriptor, first: Index) -> tuple[Index, Index]:

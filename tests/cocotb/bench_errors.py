@@ -50,6 +50,15 @@ async def a_read_that_memory_refuses(dut: Any) -> None:
 
 
 @test
+async def the_first_run_with_a_fault_says_which(dut: Any) -> None:
+    bench = await Bench.start(dut, seed=80)
+    bench.machine.memory.refused = REFUSED
+    runs = describe(isa.LOAD, address=REFUSED.start - 16, run=16, count1=3, stride1=16, local_stride1=16)
+    for outside, status in ((1, Status.BAD_LOCAL_ADDRESS), (2, Status.READ_ERROR)):
+        await expect(bench, [runs.replace(local=CONFIG.operand_bytes - 16 * outside)], status, Engine.LOAD, 0)
+
+
+@test
 async def a_write_that_memory_refuses(dut: Any) -> None:
     bench = await Bench.start(dut, seed=72)
     bench.machine.memory.refused = REFUSED

@@ -283,6 +283,8 @@ FAULTS = [
     ("load", {"address": 3, "run": 16, "count1": 2, "local": 3, "local_stride1": -17, "align_start": 1}, Status.BAD_LOCAL_ADDRESS),
     ("load", {"address": 61}, Status.READ_ERROR),
     ("load", {"count3": 2, "stride3": -1}, Status.READ_ERROR),
+    ("load", {"count1": 2, "stride1": -1, "local": BYTES - 4, "local_stride1": 1}, Status.BAD_LOCAL_ADDRESS),
+    ("load", {"count1": 3, "stride1": -1, "local": BYTES - 5, "local_stride1": 1}, Status.READ_ERROR),
     *[("compute", {name: 0}, Status.BAD_FIELD) for name in "mnk"],
     ("compute", {"addend": 3}, Status.BAD_FIELD),
     ("compute", {"acc": TINY.acc_words}, Status.BAD_LOCAL_ADDRESS),
