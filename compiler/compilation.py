@@ -7,17 +7,19 @@ its own, because MLIR aborts on what its authors did not foresee.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.context import new_context
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.array_to_machine import ArrayToMachine, machine_of
+from hwacc.compiler.emit.bufferise_tasks import BufferiseTasks
 from hwacc.compiler.emit.choose_panels import ChoosePanels
 from hwacc.compiler.emit.contraction import read_contraction
 from hwacc.compiler.emit.plain import plain_spec
 from hwacc.compiler.emit.plain_attributes import set_array
+from hwacc.compiler.emit.reuse_buffers import ReuseBuffers
 from hwacc.compiler.emit.tasks import ProgramBuilder, Progress, attribute
 from hwacc.compiler.emit.tuned_file import load_tuned, notes
 from hwacc.compiler.emit.unknown_sizes import is_dynamic
@@ -26,6 +28,7 @@ from hwacc.compiler.importers.mlir_text import import_mlir
 from hwacc.compiler.importers.onnx import import_onnx
 from hwacc.compiler.importers.pytorch import import_pt2
 from hwacc.compiler.importers.tflite import import_tflite
+from hwacc.compiler.options import DEFAULTS, Options
 from hwacc.compiler.quantisation import ACTIVATIONS, LAYERS, Quantisation
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
 from hwacc.compiler.transforms.fold_zero_points import FoldZeroPoints
@@ -33,6 +36,7 @@ from hwacc.compiler.transforms.form_tasks import FormTasks
 from hwacc.compiler.transforms.fuse_bias import FuseBias
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
+from hwacc.compiler.transforms.fuse_residual import FuseResidual
 from hwacc.compiler.transforms.mark_layers import MarkLayers
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
 from hwacc.compiler.transforms.passes import Step, run_passes, walk
@@ -61,6 +65,7 @@ NORMALISE: tuple[Step, ...] = (
     NormaliseContractions(),
     FoldZeroPoints(),
     FuseBias(),
+    FuseResidual(),
     FuseRescale(),
     FuseClamp(),
     DenseToGemm(),
@@ -72,6 +77,9 @@ NORMALISE: tuple[Step, ...] = (
 TO_TASKS: tuple[Step, ...] = (*NORMALISE, SeparateOutputs(), FormTasks(), VerifyHwacc())
 """From linalg on tensors to one function for each task."""
 
+TO_BUFFERS: tuple[Step, ...] = (BufferiseTasks(), ReuseBuffers())
+"""From tasks on tensors to tasks on memrefs, for all but sizes known only at run time."""
+
 QUANTISE: dict[str, tuple[Step, ...]] = {
     "": (QuantiseContractions(), "canonicalize", "cse", RequantiseOnArray(), "canonicalize", "cse"),
     ACTIVATIONS: (WatchActivations(),),
@@ -79,14 +87,11 @@ QUANTISE: dict[str, tuple[Step, ...]] = {
 }
 """From a float model whose layers are marked to a quantised one, or to one that is watched: see :class:`Quantisation`."""
 
-TENSOR_STAGES: dict[str, tuple[Step, ...]] = {"linalg": (), "normalised": NORMALISE, "tasks": TO_TASKS}
+TENSOR_STAGES: dict[str, tuple[Step, ...]] = {"linalg": (), "normalised": NORMALISE, "tasks": TO_TASKS, "buffers": (*TO_TASKS, *TO_BUFFERS)}
 """The stages that no array's size has a part in: the passes from the imported model on."""
 
 PRODUCTS = "products"
 """The stage that lists the products for the array, see :func:`products_text`."""
-
-BACKENDS = ("hwacc",)
-"""Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
 
 
 def quantising(quantisation: Quantisation | None) -> tuple[Step, ...]:
@@ -116,31 +121,23 @@ class Compilation:
         self,
         path: Path,
         config: ArrayConfig,
+        options: Options = DEFAULTS,
         progress: Progress | None = None,
-        backends: Collection[str] = BACKENDS,
-        *,
-        fallback: bool = True,
-        fixed: Fixed | None = None,
-        quantisation: Quantisation | None = None,
-        tuned: Path | None = None,
     ) -> None:
-        """Compiles the model at ``path``; raises :class:`ModelError` in one line.
-
-        Without ``fallback`` a task that cannot run on the array is such an error, not CPU code. ``fixed`` says what is fixed of the
-        inputs, ``quantisation`` what is to become of floats. Products that the file ``tuned`` has a plan for are planned so; ``notes``
-        says what it was good for.
-        """
+        """Compiles the model at ``path``; raises :class:`ModelError` in one line. ``notes`` says what tuned plans were good for."""
         from mlir import ir
 
+        tuned, backends = options.tuned, options.backends
         arrays = load_tuned(tuned) if tuned is not None else {}
         with new_context() as context, ir.Location.unknown():
-            self.module = import_model(path, context, fixed)
+            self.module = import_model(path, context, options.fixed)
             try:
-                run_passes(self.module, (*quantising(quantisation), *TO_TASKS))
+                run_passes(self.module, (*quantising(options.quantisation), *TO_TASKS))
                 choice = ChoosePanels(arrays.get(config), lambda task: progress(f"{task}: planning") if progress else None)
                 if "hwacc" in backends:
                     lower_to_machine(self.module, config, choice)
-                self.program = ProgramBuilder(config, backends, progress, fallback=fallback).build(self.module, path.stem)
+                run_passes(self.module, TO_BUFFERS)
+                self.program = ProgramBuilder(config, backends, progress, fallback=options.fallback).build(self.module, path.stem)
                 self.notes = notes(tuned, arrays, config, choice.used) if tuned is not None else []
             except HwaccError as error:
                 raise type(error)(f"{path}: {error}") from None
@@ -153,32 +150,24 @@ def lower_to_machine(module: ir.Module, config: ArrayConfig, choice: ChoosePanel
     run_passes(module, (choice, ArrayToMachine(choice.built)))
 
 
-def stage_text(
-    path: Path,
-    config: ArrayConfig,
-    stage: str,
-    fixed: Fixed | None = None,
-    quantisation: Quantisation | None = None,
-    tuned: Path | None = None,
-) -> str:
+def stage_text(path: Path, config: ArrayConfig, stage: str, options: Options = DEFAULTS) -> str:
     """A stage of the compilation of ``path``: one of :data:`TENSOR_STAGES`, or ``machine`` or ``hwacc``, or :data:`PRODUCTS`."""
     if stage == PRODUCTS:
-        return products_text(path, config, fixed, quantisation)
+        return products_text(path, config, options)
     if stage in TENSOR_STAGES:
-        return tensor_stage_text(path, (*quantising(quantisation), *TENSOR_STAGES[stage]), fixed)
-    compilation = Compilation(path, config, fixed=fixed, quantisation=quantisation, tuned=tuned)
-    module = compilation.module.operation
+        return tensor_stage_text(path, TENSOR_STAGES[stage], options)
+    module = Compilation(path, config, options).module.operation
     return text_of(module if stage == "hwacc" else machine_of(module))
 
 
-def products_text(path: Path, config: ArrayConfig, fixed: Fixed | None = None, quantisation: Quantisation | None = None) -> str:
+def products_text(path: Path, config: ArrayConfig, options: Options) -> str:
     """The products that the array is to compute, as JSON: ``[task, product]`` each, in their order."""
 
     def text(module: ir.Operation) -> str:
         ops = [op for op in walk(module, *TENSOR_OPS) if not is_dynamic(op)]
         return json.dumps([(attribute(op.parent, "sym_name"), plain_spec(read_contraction(op, config).spec)) for op in ops])
 
-    return tensor_stage_text(path, (*quantising(quantisation), *TO_TASKS), fixed, text)
+    return tensor_stage_text(path, TO_TASKS, options, text)
 
 
 def text_of(module: ir.Operation) -> str:
@@ -186,14 +175,14 @@ def text_of(module: ir.Operation) -> str:
     return str(module.get_asm()) + "\n"
 
 
-def tensor_stage_text(path: Path, steps: Sequence[Step], fixed: Fixed | None = None, text: Callable[[ir.Operation], str] = text_of) -> str:
-    """The imported model after ``steps``, as ``text`` makes it."""
+def tensor_stage_text(path: Path, steps: Sequence[Step], options: Options, text: Callable[[ir.Operation], str] = text_of) -> str:
+    """The imported model, quantised as the ``options`` say, after ``steps``, as ``text`` makes it."""
     from mlir import ir
 
     with new_context() as context, ir.Location.unknown():
-        module = import_model(path, context, fixed)
+        module = import_model(path, context, options.fixed)
         try:
-            run_passes(module, steps)
+            run_passes(module, (*quantising(options.quantisation), *steps))
         except HwaccError as error:
             raise type(error)(f"{path}: {error}") from None
         return text(module.operation)

@@ -25,17 +25,24 @@ DTYPES = {
 
 def dtype_name(element: ir.Type) -> str | None:
     """NumPy's name for an element type; None when no buffer can hold it."""
-    return DTYPES.get(str(element))
+    return DTYPES.get(element_name(element))
+
+
+def element_name(element: ir.Type) -> str:
+    """What MLIR calls an element type, such as ``i8``; of plain integers, which are asked for often, without MLIR's slow printer."""
+    from mlir import ir
+
+    return f"i{element.width}" if isinstance(element, ir.IntegerType) and element.is_signless else str(element)
 
 
 def constant_array(value: ir.Value) -> NDArray[Any] | None:
-    """The content of a value that an ``arith.constant`` defines (a scalar gives a 0-d array), else None."""
+    """The content of a value that an ``arith.constant`` defines (a scalar gives a 0-d array), or of a constant global, else None."""
     from mlir import ir
 
     owner = value.owner
-    if isinstance(owner, ir.Block) or owner.name != "arith.constant":
+    if isinstance(owner, ir.Block):
         return None
-    attribute = owner.attributes["value"]
+    attribute = constant_attribute(owner.operation)
     if isinstance(attribute, (ir.IntegerAttr, ir.FloatAttr, ir.BoolAttr)):
         dtype = dtype_name(value.type)
         return None if dtype is None else np.array(attribute.value, dtype)
@@ -44,19 +51,44 @@ def constant_array(value: ir.Value) -> NDArray[Any] | None:
     return None
 
 
+def constant_attribute(op: ir.Operation) -> ir.Attribute | None:
+    """What ``arith.constant`` makes, or what lies in the constant that ``memref.get_global`` names; None of other operations."""
+    from mlir import ir
+
+    if op.name == "arith.constant":
+        return op.attributes["value"]
+    if op.name != "memref.get_global":
+        return None
+    table = op.parent
+    while table.operation.name != "builtin.module":
+        table = table.parent
+    attributes = ir.SymbolTable(table.operation)[op.attributes["name"].value].operation.attributes
+    return attributes["initial_value"] if "constant" in attributes and "initial_value" in attributes else None
+
+
+def tensor_content(op: ir.Operation) -> NDArray[Any]:
+    """What a constant, filled or empty tensor holds; for an empty one zeros."""
+    array = constant_array(op.results[0])
+    if array is not None:
+        return array
+    kind = op.results[0].type
+    number = constant_scalar(op.operands[0]) if op.name == "linalg.fill" else 0
+    return np.full(list(kind.shape), number, dtype_name(kind.element_type))
+
+
 def dense_array(attribute: ir.DenseElementsAttr) -> NDArray[Any]:
-    """The content of a dense attribute."""
+    """The content of a dense attribute; of one that repeats a number a view, which takes no memory and cannot be written."""
     shaped = attribute.type
     if attribute.is_splat:
         scalar = attribute.get_splat_value().value
-        return np.full(shaped.shape, scalar, dtype_name(shaped.element_type))
+        return np.broadcast_to(np.array(scalar, dtype_name(shaped.element_type)), shaped.shape)
     return np.ascontiguousarray(np.array(attribute)).astype(dtype_name(shaped.element_type), copy=False)
 
 
 def constant_scalar(value: ir.Value) -> int | float | None:
     """The single number that a constant holds, also where a tensor repeats it, else None."""
     array = constant_array(value)
-    if array is None or array.size == 0 or (array != array.flat[0]).any():
+    if array is None or array.size == 0 or (any(array.strides) and (array != array.flat[0]).any()):
         return None
     number: int | float = array.flat[0].item()
     return number

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwacc.compiler.bytecode import require_readable
 from hwacc.compiler.context import DAMAGED, first_diagnostic, new_context, parse_module
 from hwacc.compiler.emit.array_to_machine import ArrayToMachine
+from hwacc.compiler.emit.bufferise_tasks import BufferiseTasks
 from hwacc.compiler.emit.choose_panels import ChoosePanels
+from hwacc.compiler.emit.reuse_buffers import ReuseBuffers
 from hwacc.compiler.plugins import load_plugins
 from hwacc.compiler.textual_pipeline import read_pipeline
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
@@ -27,6 +30,7 @@ from hwacc.compiler.transforms.form_tasks import FormTasks
 from hwacc.compiler.transforms.fuse_bias import FuseBias
 from hwacc.compiler.transforms.fuse_clamp import FuseClamp
 from hwacc.compiler.transforms.fuse_rescale import FuseRescale
+from hwacc.compiler.transforms.fuse_residual import FuseResidual
 from hwacc.compiler.transforms.mark_layers import MarkLayers
 from hwacc.compiler.transforms.normalise_contractions import NormaliseContractions
 from hwacc.compiler.transforms.passes import Pass, Step, run_passes
@@ -57,6 +61,7 @@ PASSES: dict[str, Pass] = {
         NormaliseContractions(),
         FoldZeroPoints(),
         FuseBias(),
+        FuseResidual(),
         FuseRescale(),
         FuseClamp(),
         DenseToGemm(),
@@ -65,6 +70,8 @@ PASSES: dict[str, Pass] = {
         VerifyHwacc(),
         ChoosePanels(),
         ArrayToMachine(),
+        BufferiseTasks(),
+        ReuseBuffers(),
         ArrayToLinalg(),
         BoundIndices(),
         DestinationStyle(),
@@ -170,6 +177,7 @@ def read_module(path: Path, name: str) -> ir.Module:
     """Parses and verifies the file in the current context; raises :class:`ModelError` with ``FILE:LINE``."""
     from mlir import ir
 
+    require_readable(path, name)
     try:
         return ir.Module.parse(path.read_bytes()) if name == STDIN else ir.Module.parseFile(str(path))
     except ir.MLIRError as error:

@@ -7,10 +7,11 @@ MLIR abort then costs its user one line, not the caller's process.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
@@ -21,9 +22,8 @@ from hwacc.compiler import worker
 from hwacc.compiler.compilation import PRODUCTS
 from hwacc.compiler.emit.plain import spec_of
 from hwacc.compiler.emit.spec import ContractionSpec
-from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Optimised, Wish
-from hwacc.compiler.quantisation import Quantisation
+from hwacc.compiler.options import DEFAULTS, Options
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
@@ -36,75 +36,48 @@ Progress = Callable[[str], None]
 WORKER = ["-m", worker.__name__]
 """What Python is to run."""
 
-BACKENDS = ("hwacc",)
-"""Backends for which an array task gets code, unless told otherwise; other tasks get CPU code."""
+ABORTS = ("Assertion", "LLVM ERROR")
+"""What a line says with which MLIR ends the process."""
+DEATH = (*ABORTS, "Traceback (most recent call last)")
+"""What the first line says of those that a dying process leaves."""
 
 
 def compile_model(
     path: Path,
     config: ArrayConfig,
+    options: Options = DEFAULTS,
     progress: Progress | None = None,
-    backends: Collection[str] = BACKENDS,
-    *,
-    fallback: bool = True,
-    fixed: Fixed | None = None,
-    quantisation: Quantisation | None = None,
-    tuned: Path | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Program:
-    """Compiles a model file for an array.
-
-    Tasks that the array can run get a stream if ``backends`` has ``hwacc``, and
-    CPU code if it has ``cpu`` (``("cpu",)`` compiles for no array at all).
-    Without ``fallback`` a task that the array cannot run is an error. ``fixed`` says what is fixed of the inputs, ``quantisation``
-    how floats become integers; without it they stay floats.
-    Products that the file ``tuned`` has a plan for are planned so; ``note`` hears what it was good for.
-    Raises :class:`ModelError` in one line.
-    """
+    """Compiles a model file for an array; raises :class:`ModelError` in one line. ``note`` hears what tuned plans were good for."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "program.hwx"
-        request = {"config": config.to_dict(), "backends": list(backends), "fallback": fallback, "output": str(output)}
-        answer = run_worker(path, {**request, **extras(fixed, quantisation, tuned)}, progress)
+        answer = run_worker(path, {"config": config.to_dict(), "options": options.to_dict(), "output": str(output)}, progress)
         for line in answer["notes"]:
             (note or (lambda text: None))(line)
         return load_program(output)
 
 
-def emit(
-    path: Path,
-    config: ArrayConfig,
-    stage: str,
-    fixed: Fixed | None = None,
-    quantisation: Quantisation | None = None,
-    tuned: Path | None = None,
-) -> str:
+def emit(path: Path, config: ArrayConfig, stage: str, options: Options = DEFAULTS) -> str:
     """A stage of the compilation of ``path`` as text, one of :data:`.stages.STAGES`; raises :class:`ModelError`."""
     if stage not in STAGES:
         raise ModelError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
     if stage in LISTINGS:
-        return "\n".join(LISTINGS[stage](compile_model(path, config, fixed=fixed, quantisation=quantisation, tuned=tuned)))
-    return _stage(path, config, stage, extras(fixed, quantisation, tuned))
+        return "\n".join(LISTINGS[stage](compile_model(path, config, options)))
+    return _stage(path, config, stage, options)
 
 
-def products(
-    path: Path, config: ArrayConfig, fixed: Fixed | None = None, quantisation: Quantisation | None = None
-) -> list[tuple[str, ContractionSpec]]:
+def products(path: Path, config: ArrayConfig, options: Options = DEFAULTS) -> list[tuple[str, ContractionSpec]]:
     """The products of ``path`` that the array is to compute, each with the name of its task; raises :class:`ModelError`."""
-    return [(task, spec_of(values)) for task, values in json.loads(_stage(path, config, PRODUCTS, extras(fixed, quantisation)))]
+    return [(task, spec_of(values)) for task, values in json.loads(_stage(path, config, PRODUCTS, options))]
 
 
-def _stage(path: Path, config: ArrayConfig, stage: str, said: dict[str, Any]) -> str:
-    """What the worker writes for a stage that is not read off a program, given what is ``said`` beside."""
+def _stage(path: Path, config: ArrayConfig, stage: str, options: Options) -> str:
+    """What the worker writes for a stage that is not read off a program."""
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / f"{stage}.mlir"
-        run_worker(path, {"config": config.to_dict(), "stage": stage, **said, "output": str(output)})
+        run_worker(path, {"config": config.to_dict(), "options": options.to_dict(), "stage": stage, "output": str(output)})
         return output.read_text()
-
-
-def extras(fixed: Fixed | None = None, quantisation: Quantisation | None = None, tuned: Path | None = None) -> dict[str, Any]:
-    """The part of a request that says what is fixed of the inputs, what becomes of floats, and where tuned plans are."""
-    said: dict[str, Any] = {name: value.to_dict() for name, value in (("fixed", fixed), ("quantisation", quantisation)) if value}
-    return said if tuned is None else {**said, "tuned": str(tuned)}
 
 
 def task_listing(program: Program) -> list[str]:
@@ -136,7 +109,7 @@ LISTINGS: dict[str, Callable[[Program], list[str]]] = {"stream": task_listing, "
 def optimise(path: Path, name: str, wish: Wish, dumps: Callable[[str], None] | None = None) -> Optimised:
     """The module in ``path`` after a pass pipeline; raises :class:`ModelError`.
 
-    ``name`` is what the user calls the file. ``dumps`` hears what ``wish.print_ir`` prints, also when a pass fails or MLIR aborts.
+    ``name`` is what the user calls the file. ``dumps`` hears what ``wish.print_ir`` and passes print, also when one fails or MLIR aborts.
     """
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:
         output = Path(folder) / "output.mlir"
@@ -194,13 +167,14 @@ def follow(lines: IO[str], progress: Progress) -> dict[str, Any] | None:
 def before_death(complaints: IO[str]) -> str:
     """What a process wrote to stderr before an assertion failed, which :func:`last_words` tells."""
     complaints.seek(0)
-    return "".join(takewhile(lambda line: "Assertion" not in line, complaints))
+    return "".join(takewhile(lambda line: not any(words in line for words in DEATH), complaints))
 
 
 def last_words(complaints: IO[str], status: int) -> str:
     """Why a process died: the assertion or exception that it printed, else how it ended."""
     complaints.seek(0)
     lines = [line.strip() for line in complaints.read().splitlines() if line.strip()]
-    assertion = next((line.partition(": ")[2] for line in lines if "Assertion" in line), "")
+    assertion = next((line.partition(": ")[2] for line in lines if any(words in line for words in ABORTS)), "")
     ending = f"signal {-status}" if status < 0 else f"exit status {status}"
+    ending += ", which the system sends when memory runs out" if -status == signal.SIGKILL else ""
     return assertion.rpartition(": ")[2] or (lines[-1] if lines and status > 0 else ending)

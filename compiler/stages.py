@@ -4,6 +4,7 @@ STAGES = {
     "linalg": "as imported: upstream MLIR",
     "normalised": "contractions in the hwacc dialect, constants folded, epilogues fused",
     "tasks": "one function for each task, with its backend and why not the array",
+    "buffers": "the memory between tasks: what lies where",
     "machine": "loads, computes and stores of the array's tasks",
     "hwacc": "tasks and machine, in one file",
     "stream": "the descriptors of each task on the array",

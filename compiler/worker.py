@@ -1,29 +1,27 @@
 """One compilation, as a program: ``python -m hwacc.compiler.worker REQUEST``.
 
-REQUEST is JSON: ``model``, ``output``, and ``config`` with ``backends`` and
-``fallback`` for a program (``.hwx``) or ``stage`` for text, or ``optimise`` with what ``hwacc opt``
-is asked for, or a ``target`` for an object file and its header, where ``model`` is a program. Prints JSON
-lines: ``{"task": NAME}`` as it goes, at the end ``{"done": true}``, with what else there is to say, or
-``{"error": MESSAGE, "type": CLASS}``. ``fixed`` says what the user fixed of the inputs, ``quantisation`` what is to become of floats;
-``tuned`` is a file of tuned plans.
+REQUEST is JSON: ``model``, ``output``, and ``config`` with ``options`` (:class:`.options.Options`) for a program (``.hwx``), or for
+text with ``stage`` beside; or ``optimise`` with what ``hwacc opt`` is asked for, or a ``target`` for an object file and its header,
+where ``model`` is a program. Prints JSON lines: ``{"task": NAME}`` as it goes, at the end ``{"done": true}``, with what else there is
+to say, or ``{"error": MESSAGE, "type": CLASS}``.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import resource
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.compilation import Compilation, stage_text
-from hwacc.compiler.importers.fixed import Fixed
 from hwacc.compiler.opt import Wish, optimise_file
-from hwacc.compiler.quantisation import Quantisation
+from hwacc.compiler.options import Options
 from hwacc.config import ArrayConfig
-from hwacc.errors import HwaccError
+from hwacc.errors import HwaccError, ModelError
 from hwacc.program import load_program
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -33,11 +31,16 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 def main() -> int:
     """Does the request in ``argv[1]``."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_answers_apart()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    request = json.loads(sys.argv[1])
     try:
-        answer = serve(json.loads(sys.argv[1]))
+        answer = serve(request)
     except HwaccError as error:
         say({"error": str(error), "type": type(error).__name__})
+    except MemoryError as error:
+        where = request.get("name", request["model"])
+        say({"error": f"{where}: more than the memory of this machine holds ({error})", "type": ModelError.__name__})
     else:
         say({"done": True, **answer})
     return 0
@@ -53,22 +56,28 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     if "target" in request:
         write_object_files(load_program(model), request["target"], output)
         return {}
-    config = ArrayConfig.from_dict(request["config"])
-    fixed = Fixed.from_dict(request["fixed"]) if "fixed" in request else None
-    quantisation = Quantisation.from_dict(request["quantisation"]) if "quantisation" in request else None
-    wishes: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation, "tuned": Path(request["tuned"]) if "tuned" in request else None}
+    config, options = ArrayConfig.from_dict(request["config"]), Options.from_dict(request["options"])
     if "stage" in request:
-        output.write_text(stage_text(model, config, request["stage"], **wishes))
+        output.write_text(stage_text(model, config, request["stage"], options))
         return {}
-    wishes["fallback"] = request["fallback"]
-    compilation = Compilation(model, config, lambda task: say({"task": task}), request["backends"], **wishes)
+    compilation = Compilation(model, config, options, lambda task: say({"task": task}))
     compilation.program.save(output)
     return {"notes": compilation.notes}
 
 
+def keep_answers_apart() -> None:
+    """Leaves stdout to the answers: what passes print, upstream's and a user's own, goes to stderr."""
+    global _answers
+    _answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+_answers: IO[str] = sys.stdout
+
+
 def say(message: dict[str, Any]) -> None:
     """One line for the caller."""
-    print(json.dumps(message), flush=True)  # noqa: T201  # the output is this program's interface
+    print(json.dumps(message), file=_answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -50,13 +50,17 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         if isinstance(archive, np.ndarray):
             raise InputError(f"{path}: holds one array without a name; {hint}")
         with archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except (ValueError, EOFError, KeyError, MemoryError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: not a .npz file of arrays, or cut short ({str(error).splitlines()[0] if str(error) else 'empty'}); {hint}"
         ) from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy gives the bytes of a member that is no array
+            raise InputError(f"{path}: {name!r} is no array; {hint}")
+    return arrays
 
 
 def samples_of(path: Path, arrays: dict[str, NDArray[Any]], buffer: Buffer) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Runs a program task by task: constants placed once, intermediates shared by all backends."""
+"""Runs a program task by task: constants placed once, intermediates shared by all backends, in one piece of device memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwacc.arena import room
 from hwacc.coordinator.backend import Backend, Launch, Tensor
-from hwacc.driver.buffers import ALIGNMENT
+from hwacc.driver.buffers import DeviceBuffer
 from hwacc.driver.device import Device
 from hwacc.errors import HwaccError, InputError, ProgramError
 from hwacc.program import Program, Task
@@ -46,8 +47,8 @@ class Run:
 
 def memory_needed(program: Program) -> int:
     """Bytes of device memory that a :class:`Runner` of ``program`` wants, a multiple of a megabyte."""
-    buffers = sum(-(-max(1, buffer.size) // ALIGNMENT) * ALIGNMENT for buffer in program.buffers)
-    return -(-(buffers + RING_BYTES) // 2**20) * 2**20
+    buffers = sum(room(buffer.size) for buffer in program.buffers if buffer.offset is None)
+    return -(-(buffers + program.arena_size + RING_BYTES) // 2**20) * 2**20
 
 
 class Runner:
@@ -62,7 +63,12 @@ class Runner:
         device.require(program.config)
         self.program = program
         self._steps = _steps(program.tasks, {backend.name: backend for backend in backends})
-        self._tensors = _place(program, device)
+        self._memory: list[DeviceBuffer] = []
+        try:
+            self._tensors = _place(program, device, self._memory)
+        except HwaccError:
+            self.close()
+            raise
 
     def run(self, inputs: Sequence[NDArray[Any]], on_task: Callable[[Task], None] | None = None) -> Run:
         """Runs all tasks on ``inputs``, in the order of the program's inputs; ``on_task`` hears of each before it, or its chain, starts.
@@ -80,8 +86,8 @@ class Runner:
 
     def close(self) -> None:
         """Frees the device memory; may be called twice."""
-        for tensor in self._tensors:
-            tensor.memory.free()
+        for memory in self._memory:
+            memory.free()
 
     def _launch(self, step: _Step) -> list[TaskRecord]:
         tensors = [self._tensors[index] for _, implementation in step.chain for index in implementation.buffers]
@@ -139,16 +145,15 @@ def _choice(task: Task, backends: Mapping[str, Backend]) -> Choice:
     raise ProgramError(f"task {task.name} is compiled for {offered}; present: {', '.join(backends)}")
 
 
-def _place(program: Program, device: Device) -> list[Tensor]:
-    """Every buffer in device memory, constants with their content; frees all again if there is no room."""
+def _place(program: Program, device: Device, held: list[DeviceBuffer]) -> list[Tensor]:
+    """Every buffer in device memory, constants with their content, intermediates in the arena; appends what it takes to ``held``."""
+    if program.arena_size:
+        held.append(device.allocate(program.arena_size))
     tensors: list[Tensor] = []
-    try:
-        for index, buffer in enumerate(program.buffers):
-            tensors.append(Tensor(buffer, device.allocate(buffer.size)))
-            if buffer.role == "constant":
-                tensors[-1].memory.write(np.ascontiguousarray(program.constants[index]))
-    except HwaccError:
-        for tensor in tensors:
-            tensor.memory.free()
-        raise
+    for index, buffer in enumerate(program.buffers):
+        if buffer.offset is None:
+            held.append(device.allocate(buffer.size))
+        tensors.append(Tensor(buffer, held[-1] if buffer.offset is None else held[0].part(buffer.offset, buffer.size)))
+        if buffer.role == "constant":
+            tensors[-1].memory.write(np.ascontiguousarray(program.constants[index]))
     return tensors

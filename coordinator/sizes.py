@@ -1,7 +1,7 @@
 """Programs with unknown sizes: the ordinary program for the sizes that certain inputs have.
 
-The inputs tell the unknowns. Then every buffer has a size, and host code
-writes the stream of each array task. CPU code takes sizes as they come.
+The inputs tell the unknowns. Then every buffer has a size, an intermediate one its place in the
+arena, and host code writes the stream of each array task. CPU code takes sizes as they come.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class SizedPrograms:
 
     def _sized(self, sizes: Sizes) -> Program:
         buffers = tuple(replace(buffer, shape=known(buffer.shape, sizes)) for buffer in self.program.buffers)
-        return replace(self.program, buffers=buffers, tasks=tuple(self._task(task, sizes, buffers) for task in self.program.tasks))
+        tasks = tuple(self._task(task, sizes, buffers) for task in self.program.tasks)
+        return replace(self.program, buffers=buffers, tasks=tasks).with_arena()
 
     def _task(self, task: Task, sizes: Sizes, buffers: Sequence[Buffer]) -> Task:
         implementations = tuple(self._implementation(task, each, buffers) for each in task.implementations)

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hwacc.arena import ALIGNMENT
 from hwacc.driver.transport import Transport
 from hwacc.errors import DeviceError
-
-ALIGNMENT = 64
-"""A cache line, the widest bus beat, and a descriptor: nothing gains from more."""
 
 
 class Allocator:
     """First fit over ``size`` bytes from ``base``; neighbouring free pieces are joined.
 
-    Blocks begin at multiples of :data:`ALIGNMENT` and never overlap.
+    Blocks begin at multiples of :data:`hwacc.arena.ALIGNMENT` and never overlap.
     """
 
     def __init__(self, base: int, size: int) -> None:
@@ -69,7 +67,17 @@ class DeviceBuffer:
         self._allocator = allocator
         self.size = size
         self.address = allocator.allocate(size)
-        self.freed = False
+        self._freed = False
+
+    @property
+    def freed(self) -> bool:
+        """Whether the memory has been given back."""
+        return self._freed
+
+    def part(self, offset: int, size: int) -> DeviceBuffer:
+        """``size`` bytes of this buffer, from ``offset`` on, as a buffer. They are given back with all of it, and not before."""
+        self._check(offset, size)
+        return _Part(self, offset, size)
 
     @property
     def mapped(self) -> bool:
@@ -106,7 +114,7 @@ class DeviceBuffer:
         """Gives the memory back; may be called twice."""
         if not self.freed:
             self._allocator.free(self.address)
-            self.freed = True
+            self._freed = True
 
     def _check(self, offset: int, size: int) -> None:
         if self.freed:
@@ -119,6 +127,24 @@ class DeviceBuffer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.free()
+
+
+class _Part(DeviceBuffer):
+    """Bytes of another buffer."""
+
+    def __init__(self, whole: DeviceBuffer, offset: int, size: int) -> None:
+        self._transport = whole._transport
+        self._allocator = whole._allocator
+        self._whole = whole
+        self.size = size
+        self.address = whole.address + offset
+
+    @property
+    def freed(self) -> bool:
+        return self._whole.freed
+
+    def free(self) -> None:
+        """Does nothing: the whole buffer is freed, not its parts."""
 
 
 def _round_up(value: int) -> int:

@@ -20,6 +20,7 @@ from hwacc.driver.registers import Registers
 from hwacc.driver.submission import Submission
 from hwacc.driver.transport import Transport
 from hwacc.errors import ConfigError, DeviceError
+from hwacc.shared_bytes import joined, share
 from hwacc.stream import Stream
 
 DEFAULT_RING_LOG2 = 10
@@ -42,7 +43,7 @@ class Device:
         self.registers = Registers(transport)
         self.config = _identify(self.registers, name)
         _require_reach(transport, self.config, name)
-        self._verified: WeakValueDictionary[int, Stream] = WeakValueDictionary()
+        self._verified: WeakValueDictionary[tuple[int, ...], Stream] = WeakValueDictionary()
         self._allocator = Allocator(transport.memory_base, transport.memory_size)
         self._queue = SubmissionQueue(transport, self.registers, self._allocator, self.config, ring_log2=ring_log2, name=name)
 
@@ -91,8 +92,11 @@ class Device:
         """Most cycles of each later submission, held by the device itself; 0 is no limit."""
         self.registers["TIME_LIMIT"].write(cycles)
 
-    def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer], *, verify: bool = True) -> Submission:
+    def submit(self, stream: Stream, buffers: Sequence[DeviceBuffer], *, shared: bool = False, verify: bool = True) -> Submission:
         """Starts a stream whose slots are ``buffers`` and returns at once. What it writes must not overlap its other buffers.
+
+        With ``shared``, which is for tasks in a row that hold bytes in turn, it may: then the verifier looks whether tokens order all
+        accesses to the same bytes. Whether they are ordered as they are meant to be, it cannot know.
 
         The stream is verified first, once for each stream; ``verify=False`` leaves that out, for tests of what a device does
         with a bad one. Raises :class:`ConfigError` if the stream was made for another configuration, :class:`DeviceError`
@@ -106,8 +110,10 @@ class Device:
             )
         descriptors = stream.relocated([buffer.address for buffer in buffers])
         self._check_buffers(stream, buffers)
+        if not shared:
+            self._check_overlap(stream, buffers)
         if verify:
-            self._verify(stream)
+            self._verify(stream, [buffer.address for buffer in buffers] if shared else [])
         return self._queue.launch(descriptors)
 
     def run(
@@ -117,10 +123,11 @@ class Device:
         *,
         max_cycles: int | None = None,
         seconds: float | None = None,
+        shared: bool = False,
         verify: bool = True,
     ) -> Completion:
         """Submits and waits, with limits as in :meth:`Submission.wait`."""
-        return self.submit(stream, buffers, verify=verify).wait(max_cycles=max_cycles, seconds=seconds)
+        return self.submit(stream, buffers, shared=shared, verify=verify).wait(max_cycles=max_cycles, seconds=seconds)
 
     def _check_buffers(self, stream: Stream, buffers: Sequence[DeviceBuffer]) -> None:
         for slot, buffer in zip(stream.slots, buffers):
@@ -130,6 +137,8 @@ class Device:
                 raise DeviceError(f"buffer {slot.name!r} of the stream is in the memory of another device than {self.name!r}")
             if buffer.size < slot.size:
                 raise DeviceError(f"buffer {slot.name!r} of the stream needs {slot.size} bytes, not {buffer.size}")
+
+    def _check_overlap(self, stream: Stream, buffers: Sequence[DeviceBuffer]) -> None:
         ranges = [range(buffer.address, buffer.address + slot.size) for slot, buffer in zip(stream.slots, buffers)]
         stored = {slot for descriptor, slot in zip(stream.descriptors, stream.relocations) if descriptor.op is isa.STORE}
         for one in sorted(slot for slot in stored if slot is not None):
@@ -138,11 +147,17 @@ class Device:
                     written, also = stream.slots[one].name, stream.slots[other].name
                     raise DeviceError(f"the stream writes buffer {written!r}, which overlaps its buffer {also!r}; give it one of its own")
 
-    def _verify(self, stream: Stream) -> None:
-        """Verifies ``stream`` unless this very object has been: streams do not change."""
-        if self._verified.get(id(stream)) is not stream:
+    def _verify(self, stream: Stream, addresses: Sequence[int]) -> None:
+        """Verifies ``stream`` unless this very object has been, with buffers at these ``addresses``: streams do not change.
+
+        Each buffer's bounds are held as they are; races are looked for in bytes, which buffers may share.
+        """
+        key = id(stream), *addresses
+        if self._verified.get(key) is not stream:
             verifier.verify(stream, self.config)
-            self._verified[id(stream)] = stream
+            if addresses and share(stream, addresses):
+                verifier.verify(joined(stream, addresses)[0], self.config)
+            self._verified[key] = stream
 
     def reset(self) -> bool:
         """Resets the device, dropping what is outstanding; whether it came back."""

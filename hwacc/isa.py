@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from itertools import takewhile
+from operator import le
 from typing import NoReturn
 
 from hwacc.errors import EncodingError
@@ -123,6 +124,10 @@ class Field:
         """Largest value that the field can hold."""
         return (1 << (self.bits - int(self.signed))) - 1
 
+    def holds(self, value: int) -> bool:
+        """Whether ``value`` fits."""
+        return self.low <= value <= self.high
+
 
 @dataclass(frozen=True)
 class Op:
@@ -148,7 +153,7 @@ class Op:
         """Header and own fields, from bit 0 upwards."""
         return HEADER + self.own_fields
 
-    @property
+    @cached_property
     def halves(self) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
         """The fields of the first half, header included, and those of the second."""
         return HEADER + self.first_fields, self.second_fields
@@ -174,13 +179,19 @@ class Op:
         """The value of each field where none is given."""
         return {field.name: field.default for field in self.fields} | {"opcode": self.code}
 
+    @cached_property
+    def bounds(self) -> tuple[list[int], list[int]]:
+        """The smallest values of all fields, and the largest."""
+        return [field.low for field in self.fields], [field.high for field in self.fields]
+
     def needs_long(self, values: Mapping[str, int]) -> bool:
         """Whether a field of the second half is not at its default; one that ``values`` does not name is."""
-        return any(values.get(name, default) != default for name, default in self._second_defaults)
+        defaults = self._second_defaults
+        return any([values[name] != defaults[name] for name in defaults.keys() & values.keys()])  # a list: few fields, often asked
 
     @cached_property
-    def _second_defaults(self) -> tuple[tuple[str, int], ...]:
-        return tuple((field.name, field.default) for field in self.second_fields)
+    def _second_defaults(self) -> dict[str, int]:
+        return {field.name: field.default for field in self.second_fields}
 
 
 HEADER: tuple[Field, ...] = (
@@ -422,12 +433,12 @@ def describe(op: Op, **values: int) -> Descriptor:
 
     Raises :class:`EncodingError` for an unknown field or a value that does not fit.
     """
-    given = {name: int(value) for name, value in values.items()}
-    for name, value in given.items():
-        field = op.field(name)
-        if not field.low <= value <= field.high:
-            _refuse(field, value, op.name)
-    full = op.defaults | given
+    full = {**op.defaults, **values}
+    numbers = [*map(int, full.values())]
+    lows, highs = op.bounds
+    if len(numbers) != len(lows) or not (all(map(le, lows, numbers)) and all(map(le, numbers, highs))):
+        _refuse(*next((op.field(name), int(value)) for name, value in values.items() if not op.field(name).holds(int(value))), op.name)
+    full = dict(zip(full, numbers))
     full["long"] = int(op.needs_long(full))
     return Descriptor(op, full)
 
@@ -459,9 +470,10 @@ def pack(fields: tuple[Field, ...], values: Mapping[str, int], where: str, size:
     bits = position = 0
     for field in fields:
         value = values[field.name]
-        if not field.low <= value <= field.high:
-            _refuse(field, value, where)
-        bits |= (value & ((1 << field.bits) - 1)) << position
+        if value:  # most are zero, and zero fits any field
+            if not field.low <= value <= field.high:
+                _refuse(field, value, where)
+            bits |= (value & ((1 << field.bits) - 1)) << position
         position += field.bits
     return bits.to_bytes(size, "little")
 

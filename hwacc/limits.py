@@ -31,11 +31,16 @@ SLICE = 16
 """Steps of K that a streamed operand keeps on chip at a time."""
 
 
-def limit_cycles(m: int, k: int, n: int, out_bytes: int, config: ArrayConfig) -> int:
-    """Cycles from the first request to the last written byte of M×K×N, all at least 1; ``out_bytes`` is 1 (int8) or 4 (int32)."""
+def limit_cycles(m: int, k: int, n: int, out_bytes: int, config: ArrayConfig, *, groups: int = 1, operand_bytes: int | None = None) -> int:
+    """Cycles from the first request to the last written byte of M×K×N, all at least 1; ``out_bytes`` is 1 (int8) or 4 (int32).
+
+    Of ``groups`` such products one after the other. ``operand_bytes`` are those of all operands where they are not m·k + k·n of each:
+    those of a convolution, whose windows share their input; each is then taken to be read once.
+    """
     rows, cols, bus = config.rows, config.cols, config.bus_bytes
-    computing = min(_tiles(m, rows) * _tiles(n, cols) * k, _tiles(k, rows) * _tiles(n, cols) * max(m, rows))
-    reading, writing = _tiles(least_reads(m, k, n, config), bus), _tiles(m * n * out_bytes, bus)
+    computing = groups * min(_tiles(m, rows) * _tiles(n, cols) * k, _tiles(k, rows) * _tiles(n, cols) * max(m, rows))
+    reads = groups * least_reads(m, k, n, config) if operand_bytes is None else operand_bytes
+    reading, writing = _tiles(reads, bus), _tiles(groups * m * n * out_bytes, bus)
     used_rows, used_cols = min(m, rows), min(n, cols)
     first = _tiles(used_rows + used_cols, bus)
     across = used_rows + used_cols - 2

@@ -25,6 +25,8 @@ SURVEY = BENCHMARKS / "survey.json"
 """Random products, measured likewise."""
 COST_MODEL = BENCHMARKS / "cost_model.json"
 """Random contractions with the planner's cycles and the RTL's."""
+NETWORKS = BENCHMARKS / "networks.json"
+"""Whole models, with the cycles and the bound of each task."""
 PEER = BENCHMARKS / "peer.json"
 
 COMPARED_SIZES: tuple[float, ...] = (1, 1_000, 10_000)
@@ -160,6 +162,36 @@ def _cost_model() -> str:
     return table(("what", "out", "cycles", "contractions", "median error", "95th percentile", "largest"), lines)
 
 
+def _networks() -> str:
+    """Each model's cycles beside the sum of its tasks' bounds."""
+    lines = []
+    for row in json.loads(NETWORKS.read_text())["default"]["results"]:
+        worst = max(row["tasks"], key=lambda task: task["cycles"] - task["limit_cycles"])
+        lines.append(
+            (
+                row["model"],
+                str(len(row["tasks"])),
+                str(row["submissions"]),
+                ", ".join(f"{count} {kind}" for kind, count in row["host"].items()) or "-",
+                _number(row["limit_cycles"]),
+                f"**{_number(row['cycles'])}**",
+                f"{row['cycles'] / row['limit_cycles']:.2f} ×",
+                f"{worst['name']} ({worst['shape'].replace('x', '×')}), {_number(worst['cycles'] - worst['limit_cycles'])}",
+            )
+        )
+    head = (
+        "model",
+        "tasks on the array",
+        "submissions",
+        "on the CPU",
+        "sum of bounds",
+        "cycles",
+        "of bounds",
+        "task that loses most, cycles",
+    )
+    return table(head, lines)
+
+
 def _errors(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     errors = [abs(row["estimate"] - row["cycles"]) / row["cycles"] for row in rows]
     return str(len(rows)), *(f"{100 * error:.2f} %" for error in (quantile(errors, 0.5), quantile(errors, 0.95), max(errors)))
@@ -176,6 +208,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "account": _account,
     "survey": _survey,
     "cost_model": _cost_model,
+    "networks": _networks,
 }
 
 

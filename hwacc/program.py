@@ -5,12 +5,16 @@ buffers and tasks, ``buffers/N.bin`` holds the bytes of each constant, and
 ``code/N.BACKEND`` the code of task N for a backend: a descriptor stream
 (:mod:`hwacc.stream`) for ``hwacc``, MLIR text in the LLVM dialect for ``cpu``.
 
+Intermediate buffers lie together in one piece of memory, the *arena*, each at its :attr:`Buffer.offset`. Those that do not live at
+the same time share bytes, as :mod:`hwacc.arena` says; who runs the program may as well give each memory of its own. A buffer
+without offset, such as all have in files of before, must have its own.
+
 Some sizes may be *unknown* until the program gets its inputs. In
 :attr:`Buffer.shape` a negative size, ``-1 - i``, is unknown number i; equal
 numbers are equal sizes. Such a buffer's array task has host code that writes a
 stream (:data:`WRITE_STREAM`), in the LLVM dialect as well, and its CPU task
 takes descriptors of its buffers, see :data:`MEMREF_ENTRY`.
-:mod:`hwacc.coordinator.sizes` makes the ordinary program of one for certain inputs.
+Its buffers have no offsets. :mod:`hwacc.coordinator.sizes` makes the ordinary program of one for certain inputs.
 """
 
 from __future__ import annotations
@@ -19,15 +23,17 @@ import json
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwacc.arena import ALIGNMENT, Lives, Use, extent, first_clash, places
 from hwacc.config import ArrayConfig
 from hwacc.errors import ConfigError, ProgramError
+from hwacc.files import beside
 
 FORMAT = 1
 ROLES = ("input", "output", "constant", "intermediate")
@@ -60,7 +66,8 @@ class Buffer:
 
     ``role`` is one of :data:`ROLES`; ``dtype`` a NumPy name such as ``int8``. ``quantisation``, where the model says it of an
     input or output, is a scale and a zero point: an element q stands for the number scale · (q - zero point).
-    A negative size in ``shape`` is unknown; :attr:`elements` and :attr:`size` then raise :class:`ProgramError`.
+    A negative size in ``shape`` is unknown; :attr:`elements` and :attr:`size` then raise :class:`ProgramError`. ``offset``, of an
+    intermediate, is its place in the arena; None if it has its own memory.
     """
 
     name: str
@@ -68,6 +75,7 @@ class Buffer:
     dtype: str
     shape: tuple[int, ...]
     quantisation: tuple[float, int] | None = None
+    offset: int | None = None
 
     @property
     def is_static(self) -> bool:
@@ -145,6 +153,11 @@ class Task:
         raise ProgramError(f"task {self.name} has no implementation for {backend!r}")
 
 
+def use_of(task: Task) -> Use:
+    """The buffers that a task touches, by any of its implementations, and those that it writes."""
+    return {*task.reads, *task.writes, *(buffer for each in task.implementations for buffer in each.buffers)}, task.writes
+
+
 def not_on_array(name: str, operations: str, reason: str, location: str) -> str:
     """Why a task cannot run on the array, as a sentence for the user who wants nothing else."""
     return f"{operations} of task {name} cannot run on the array: {reason}{f' (at {location})' if location else ''}"
@@ -172,6 +185,18 @@ class Program:
         writes = any(code.writes_stream for task in self.tasks for code in task.implementations)
         return not writes and all(buffer.is_static for buffer in self.buffers)
 
+    @property
+    def arena_size(self) -> int:
+        """Bytes of the arena; 0 if no buffer lies in one."""
+        return extent(*_arena(self.buffers))
+
+    def with_arena(self) -> Program:
+        """This program, whose sizes are all known, with a place in the arena for every intermediate buffer."""
+        lives = Lives([use_of(task) for task in self.tasks])
+        found = places({index: self.buffers[index].size for index in self.indices("intermediate")}, lives)
+        buffers = tuple(replace(buffer, offset=found.get(index)) for index, buffer in enumerate(self.buffers))
+        return replace(self, buffers=buffers)
+
     def indices(self, role: str) -> list[int]:
         """Indices of the buffers with that role, in order."""
         return [i for i, buffer in enumerate(self.buffers) if buffer.role == role]
@@ -185,7 +210,7 @@ class Program:
             "buffers": [asdict(buffer) for buffer in self.buffers],
             "tasks": [_task_entry(task) for task in self.tasks],
         }
-        partial = path.with_name(path.name + ".partial")
+        partial = beside(path)
         with zipfile.ZipFile(partial, "w") as archive:
             _write(archive, "manifest.json", json.dumps(manifest, indent=1).encode())
             for index, array in sorted(self.constants.items()):
@@ -237,7 +262,8 @@ def _read(archive: zipfile.ZipFile) -> Program:
 def _read_buffer(entry: dict[str, Any]) -> Buffer:
     quantised = entry.get("quantisation")  # files of before have none
     scale = None if quantised is None else (float(quantised[0]), int(quantised[1]))
-    return Buffer(entry["name"], entry["role"], entry["dtype"], tuple(entry["shape"]), scale)
+    offset = None if entry.get("offset") is None else int(entry["offset"])  # nor this
+    return Buffer(entry["name"], entry["role"], entry["dtype"], tuple(entry["shape"]), scale, offset)
 
 
 def _check(program: Program) -> None:
@@ -256,6 +282,27 @@ def _check(program: Program) -> None:
         for index in (*task.reads, *task.writes, *(index for i in task.implementations for index in i.buffers)):
             if not 0 <= index < len(program.buffers):
                 raise ValueError(f"task {task.name} uses buffer {index} of {len(program.buffers)}")
+    _check_arena(program)
+
+
+def _arena(buffers: Sequence[Buffer]) -> tuple[dict[int, int], dict[int, int]]:
+    """Size and offset of each buffer in the arena."""
+    offsets = {index: buffer.offset for index, buffer in enumerate(buffers) if buffer.offset is not None}
+    return {index: buffers[index].size for index in offsets}, offsets
+
+
+def _check_arena(program: Program) -> None:
+    """Raises ValueError unless what shares bytes in the arena never lives at the same time."""
+    for buffer in program.buffers:
+        if buffer.offset is not None:
+            if buffer.role != "intermediate" or not buffer.is_static:
+                raise ValueError(f"buffer {buffer.name} has a place in the arena, which is for intermediates of known size")
+            if buffer.offset < 0 or buffer.offset % ALIGNMENT:
+                raise ValueError(f"buffer {buffer.name} lies at {buffer.offset}, which is no multiple of {ALIGNMENT}")
+    clash = first_clash(*_arena(program.buffers), Lives([use_of(task) for task in program.tasks]))
+    if clash is not None:
+        one, other = (program.buffers[index].name for index in clash)
+        raise ValueError(f"buffers {one} and {other} share memory, and no task says which comes first")
 
 
 def _task_entry(task: Task) -> dict[str, Any]:

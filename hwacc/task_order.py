@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwacc.program import Implementation, Task
+from hwacc.arena import needs
+from hwacc.program import Implementation, Task, use_of
 
 Choice = tuple[Task, Implementation]
 """A task, and which of its implementations is to run."""
@@ -18,28 +19,11 @@ def names_of(row: Sequence[Choice]) -> str:
 
 def in_order(chosen: Sequence[Choice]) -> list[Choice]:
     """An order in which they can run, that stays with a backend as long as there is work for it; else that of the program."""
-    needs, waiting, backend = _needs(chosen), dict(enumerate(chosen)), ""
+    waits, waiting, backend = needs([use_of(task) for task, _ in chosen]), dict(enumerate(chosen)), ""
     order = []
     while waiting:
-        ready = [number for number in waiting if needs[number].isdisjoint(waiting)]
+        ready = [number for number in waiting if waits[number].isdisjoint(waiting)]
         number = next((number for number in ready if waiting[number][1].backend == backend), ready[0])
         order.append(waiting.pop(number))
         backend = order[-1][1].backend
     return order
-
-
-def _needs(chosen: Sequence[Choice]) -> list[set[int]]:
-    """For each task the earlier ones that must be over: those that touch a buffer which either of the two writes."""
-    writer: dict[int, int] = {}
-    readers: dict[int, list[int]] = {}
-    needs: list[set[int]] = []
-    for number, (task, implementation) in enumerate(chosen):
-        touched = {*implementation.buffers, *task.reads, *task.writes}
-        needs.append({writer[buffer] for buffer in touched if buffer in writer})
-        for buffer in touched:
-            if buffer in task.writes:
-                needs[-1].update(readers.pop(buffer, []))
-                writer[buffer] = number
-            else:
-                readers.setdefault(buffer, []).append(number)
-    return needs

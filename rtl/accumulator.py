@@ -34,7 +34,7 @@ class Accumulator(wiring.Component):
     read
         STORE's reads; refused in the cycles in which the drain reads the same bank, and where ``held`` words are yet to be written.
     write
-        LOAD's writes, any bytes; refused in the cycles in which the drain writes.
+        LOAD's writes, any bytes; refused in the cycles in which the drain writes the same bank. Bytes of two words take two cycles.
 
     A word must not be read in the cycle in which it is written, nor the addend in the
     :data:`ACC_READ_LATENCY` cycles before; tokens order the users, and the rows of a tile differ in address.
@@ -107,32 +107,30 @@ class Accumulator(wiring.Component):
             m.d.comb += addend.eq(Mux(now.first, for_drain, bias))
         total = Cat((self.row[j] + addend.word_select(j, 32).as_signed())[:32] for j in range(config.cols))
 
-        # LOAD's bytes: lanes below the first byte's lane belong to the next beat-sized word, and are written a cycle later.
+        # LOAD's bytes: lanes below the first byte's lane are of the next beat, which may be in the next word: written a cycle later.
         beat, word = config.bus_bytes, config.acc_word_bytes
-        first_lane = self.write.payload.address[: ceil_log2(beat)]
-        upper = Signal()
-        from_first = Signal(beat)
-        m.d.comb += from_first.eq(((1 << beat) - 1) << first_lane)
-        mask = self.write.payload.mask
-        chosen = Mux(upper, mask & ~from_first, mask & from_first)
-        index = Signal(range(config.acc_bytes // beat + 1))
-        m.d.comb += index.eq(self.write.payload.address[ceil_log2(beat) :] + upper)
-        beat_in_word = index[: ceil_log2(word // beat)]
-        done = upper | ((mask & ~from_first) == 0)
-        with m.If(self.write.valid & ~now.write):
+        first_lane, first_beat = self.write.payload.address[: ceil_log2(beat)], self.write.payload.address[ceil_log2(beat) :]
+        beats_in_word = ceil_log2(word // beat)
+        from_first, lanes, mask, upper = Signal(beat), Signal(2 * word), self.write.payload.mask, Signal()
+        load_address = Signal(16)
+        m.d.comb += [
+            from_first.eq(((1 << beat) - 1) << first_lane),
+            lanes.eq(Cat(mask & from_first, mask & ~from_first) << (first_beat[:beats_in_word] * beat)),
+            load_address.eq(first_beat[beats_in_word:] + upper),
+        ]
+        free = ~(now.write & (bank_of(now.address) == bank_of(load_address)))
+        done = upper | (lanes[word:] == 0)
+        with m.If(self.write.valid & free):
             m.d.sync += upper.eq(~done)
-        m.d.comb += self.write.ready.eq(~now.write & done)
+        m.d.comb += self.write.ready.eq(free & done)
 
-        address, written, enable = Signal(16), Signal(word_bits), Signal(word)
-        with m.If(now.write):
-            m.d.comb += [address.eq(now.address), written.eq(total), enable.eq((1 << word) - 1)]
-        with m.Else():
-            m.d.comb += [
-                address.eq(index[ceil_log2(word // beat) :]),
-                written.eq(self.write.payload.data.replicate(word // beat)),
-                enable.eq(Mux(self.write.valid, chosen << (beat_in_word * beat), 0)),
-            ]
+        enable = Mux(upper, lanes[word:], lanes[:word])
         for number, bank in enumerate(self.banks):
             write = bank.write_port(granularity=8)
-            m.d.comb += [write.addr.eq(address >> 1), write.data.eq(written), write.en.eq(Mux(bank_of(address) == number, enable, 0))]
+            drains, loads = now.write & (bank_of(now.address) == number), self.write.valid & (bank_of(load_address) == number)
+            m.d.comb += [
+                write.addr.eq(Mux(drains, now.address, load_address) >> 1),
+                write.data.eq(Mux(drains, total, self.write.payload.data.replicate(word // beat))),
+                write.en.eq(Mux(drains, (1 << word) - 1, Mux(loads, enable, 0))),
+            ]
         return m

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hwacc import isa, performance
-from hwacc.commands.bench_record import RUNS, SHAPES, Run, results
+from hwacc.commands.bench_record import MODELS, RUNS, SHAPES, Run, networks_entry, results
 from hwacc.config import ArrayConfig
 from hwacc.limits import limit_cycles
 
@@ -38,6 +38,21 @@ def test_every_run_is_there_whole_exact_and_with_accounts_that_sum_to_its_cycles
         assert row["limit_cycles"] == limit < row["cycles"]
         assert list(row["stalls"]) == [cause.name for cause in isa.CAUSES]
         assert sum(row["stalls"].values()) == row["cycles"]
+
+
+def test_the_committed_cycles_of_a_network_are_those_of_this_hardware() -> None:
+    committed = {row["model"]: row for row in json.loads(performance.NETWORKS.read_text())["default"]["results"]}
+    (found,) = networks_entry([MODELS / "anomaly_detection.tflite"], lambda line: None)["results"]
+    assert json.loads(json.dumps(found)) == committed["anomaly_detection"], "run `make bench`"
+
+
+def test_networks_take_at_most_half_again_the_sum_of_their_bounds() -> None:
+    networks = json.loads(performance.NETWORKS.read_text())["default"]["results"]
+    assert {row["model"] for row in networks} == {path.stem for path in MODELS.glob("*.tflite")}, "run `make bench`"
+    for row in networks:
+        assert row["mismatches"] == 0
+        assert row["limit_cycles"] == sum(task["limit_cycles"] for task in row["tasks"])
+        assert row["cycles"] <= (1.3 if row["model"] == "image_classification" else 1.5) * row["limit_cycles"]
 
 
 def test_a_table_takes_its_place_and_only_that() -> None:

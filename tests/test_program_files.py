@@ -14,7 +14,7 @@ import pytest
 
 from hwacc.errors import ProgramError
 from hwacc.program import load_program
-from tests.coordinator.programs import scale_and_copy
+from tests.coordinator.programs import diamond, scale_and_copy
 
 Manifest = dict[str, Any]
 
@@ -66,6 +66,33 @@ def test_unknown_sizes_come_back_and_older_files_have_none(path: Path) -> None:
         assert program.buffers[0].size
     edit(path, lambda m: [task.pop("extent") for task in m["tasks"]])
     assert load_program(path).tasks[0].extent == ()
+
+
+def test_places_in_the_arena_come_back_and_older_files_have_none(tmp_path: Path) -> None:
+    program = diamond().with_arena()
+    offsets = [buffer.offset for buffer in program.buffers]
+    assert offsets == [None, 0, 192, 384, 576, None, None] and program.arena_size == 768
+    program.save(tmp_path / "x.hwx")
+    assert load_program(tmp_path / "x.hwx").buffers == program.buffers
+    edit(tmp_path / "x.hwx", lambda m: [buffer.pop("offset") for buffer in m["buffers"]])
+    assert load_program(tmp_path / "x.hwx").arena_size == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda b: b[0].update(offset=0), "buffer buffer 0 has a place in the arena, which is for intermediates of known size"),
+        (lambda b: b[1].update(offset=65), "buffer buffer 1 lies at 65, which is no multiple of 64"),
+        (lambda b: b[1].update(offset=-64), "buffer buffer 1 lies at -64, which is no multiple of 64"),
+        (lambda b: b[1].update(offset="here"), "invalid literal"),
+        (lambda b: b[3].update(offset=b[2]["offset"]), "buffers buffer 2 and buffer 3 share memory, and no task says which comes first"),
+    ],
+)
+def test_a_place_in_the_arena_that_cannot_be_is_refused(tmp_path: Path, change: Callable[[Any], object], words: str) -> None:
+    diamond().with_arena().save(tmp_path / "x.hwx")
+    edit(tmp_path / "x.hwx", lambda m: change(m["buffers"]))
+    with pytest.raises(ProgramError, match=words):
+        load_program(tmp_path / "x.hwx")
 
 
 @pytest.mark.parametrize(

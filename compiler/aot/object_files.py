@@ -36,10 +36,11 @@ def write_object_files(program: Program, target: str, output: Path) -> None:
 
 
 def verify_streams(program: Program, layout: Layout) -> None:
-    """The C driver launches streams as they are, so each is verified here."""
-    for step in layout.steps:
-        if step.code.backend == "hwacc":
+    """The C driver launches streams as they are, so each is verified here: a task's, for its buffers' bounds, and a submission's."""
+    codes = [(f"task {task.name}", code) for task in program.tasks for code in task.implementations]
+    for name, code in [*codes, *((step.name, step.code) for step in layout.steps)]:
+        if code.backend == "hwacc":
             try:
-                verifier.verify(Stream.from_bytes(step.code.code), program.config)
+                verifier.verify(Stream.from_bytes(code.code), program.config)
             except StreamError as error:
-                raise StreamError(f"{step.name}: {error}") from None
+                raise StreamError(f"{name}: {error}") from None

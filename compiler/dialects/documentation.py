@@ -22,7 +22,8 @@ EPILOGUE = {
 """The attributes of the requantisation; without `multiplier` they mean nothing."""
 
 RESCALING = {
-    "bias": "int32 [O], constant: added to each output channel's sum.",
+    "bias": "int32 [O], constant: added to each output channel's sum. Or, of the result's shape and not constant, a residual: added to "
+    "the sums element by element.",
     "multiplier": "int32 [1] or [O], constant; optional. With it the sum is requantised: multiplied, shifted right, rounded.",
     "shift": "int8 [1] or [O], constant, 2 to 62; there exactly when `multiplier` is.",
 }
@@ -101,6 +102,63 @@ func.func @dense(%x: tensor<5x24xi8>, %w: tensor<24x10xi8>) -> tensor<5x10xi32> 
 """,
     ),
 }
+
+INTO_TEXT = (
+    "`hwacc.{name}` on memrefs, once the tensors have places in memory: it writes what the other gives into `output`. All memrefs are of "
+    "static sizes, row-major and without gaps; `output` shares no byte with the others. `bufferise-tasks` makes it of `hwacc.{name}`."
+)
+
+
+def into(name: str, example: str) -> OpDoc:
+    """The form on memrefs of the operation ``name``."""
+    doc = TENSOR_DOCS[name]
+    return OpDoc(
+        text=INTO_TEXT.format(name=name),
+        operands={**doc.operands, "output": f"Written, all of it. {doc.results['result']}"},
+        attributes=doc.attributes,
+        results={},
+        example=example,
+    )
+
+
+MEMREF_DOCS: dict[str, OpDoc] = {
+    "conv2d_into": into(
+        "conv2d",
+        """\
+memref.global "private" constant @bias : memref<16xi32> = dense<7>
+func.func @conv(%x: memref<1x8x8x3xi8>, %w: memref<16x3x3x3xi8>, %y: memref<1x8x8x16xi32>) {
+  %bias = memref.get_global @bias : memref<16xi32>
+  "hwacc.conv2d_into"(%x, %w, %bias, %y) {
+    strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>, pad_value = 0 : i32,
+    input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32, clamp_max = 127 : i32,
+    operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>
+  } : (memref<1x8x8x3xi8>, memref<16x3x3x3xi8>, memref<16xi32>, memref<1x8x8x16xi32>) -> ()
+  return
+}
+""",
+    ),
+    "gemm_into": into(
+        "gemm",
+        """\
+memref.global "private" constant @bias : memref<10xi32> = dense<[1, -2, 3, -4, 5, -6, 7, -8, 9, -10]>
+memref.global "private" constant @multiplier : memref<1xi32> = dense<1518500249>
+memref.global "private" constant @shift : memref<1xi8> = dense<38>
+func.func @dense(%x: memref<5x24xi8>, %w: memref<24x10xi8>, %y: memref<5x10xi8>) {
+  %bias = memref.get_global @bias : memref<10xi32>
+  %multiplier = memref.get_global @multiplier : memref<1xi32>
+  %shift = memref.get_global @shift : memref<1xi8>
+  "hwacc.gemm_into"(%x, %w, %bias, %multiplier, %shift, %y) {
+    input_km = false, weights_kn = true, input_zero_point = 0 : i32, double_round = true, zero_point = -3 : i32,
+    clamp_min = -3 : i32, clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1>
+  } : (memref<5x24xi8>, memref<24x10xi8>, memref<10xi32>, memref<1xi32>, memref<1xi8>, memref<5x10xi8>) -> ()
+  return
+}
+""",
+    ),
+}
+
+CONTRACTION_DOCS = {**TENSOR_DOCS, **MEMREF_DOCS}
+
 
 MACHINE_EXAMPLES: dict[str, tuple[str, dict[str, int]]] = {
     "load": (

@@ -4,6 +4,9 @@
 // does in one go. What IRDL cannot say (element types, sizes that must agree)
 // is the pass verify-hwacc, compiler/transforms/verify_hwacc.py.
 //
+// The same two on memrefs, conv2d_into and gemm_into, write their result into one
+// more operand; the compiler makes them of the others, as it makes this part of the file.
+//
 // Machine level: one operation for each descriptor of hwacc/isa.py, one
 // attribute for each field. An operation with an address takes the buffer that
 // the address counts from.
@@ -61,7 +64,52 @@ irdl.dialect @hwacc {
     }
   }
 
-  // BEGIN of what hwacc/isa.py says; to renew it: python -m hwacc.compiler.dialects.hwacc
+  // BEGIN of what follows from the above and from hwacc/isa.py; to renew it: python -m hwacc.compiler.dialects.hwacc
+  irdl.operation @conv2d_into {
+    %input = irdl.base "!builtin.memref"
+    %weights = irdl.base "!builtin.memref"
+    %bias = irdl.base "!builtin.memref"
+    %multiplier = irdl.base "!builtin.memref"
+    %shift = irdl.base "!builtin.memref"
+    %output = irdl.base "!builtin.memref"
+    %strides = irdl.base "#builtin.dense_array"
+    %dilations = irdl.base "#builtin.dense_array"
+    %padding = irdl.base "#builtin.dense_array"
+    %pad_value = irdl.base "#builtin.integer"
+    %input_zero_point = irdl.base "#builtin.integer"
+    %double_round = irdl.base "#builtin.integer"
+    %zero_point = irdl.base "#builtin.integer"
+    %clamp_min = irdl.base "#builtin.integer"
+    %clamp_max = irdl.base "#builtin.integer"
+    irdl.operands(input: %input, weights: %weights, bias: %bias, multiplier: optional %multiplier, shift: optional %shift, output: %output)
+    irdl.attributes {
+      "strides" = %strides, "dilations" = %dilations, "padding" = %padding, "pad_value" = %pad_value,
+      "input_zero_point" = %input_zero_point, "double_round" = %double_round, "zero_point" = %zero_point,
+      "clamp_min" = %clamp_min, "clamp_max" = %clamp_max
+    }
+  }
+
+  irdl.operation @gemm_into {
+    %input = irdl.base "!builtin.memref"
+    %weights = irdl.base "!builtin.memref"
+    %bias = irdl.base "!builtin.memref"
+    %multiplier = irdl.base "!builtin.memref"
+    %shift = irdl.base "!builtin.memref"
+    %output = irdl.base "!builtin.memref"
+    %input_km = irdl.base "#builtin.integer"
+    %weights_kn = irdl.base "#builtin.integer"
+    %input_zero_point = irdl.base "#builtin.integer"
+    %double_round = irdl.base "#builtin.integer"
+    %zero_point = irdl.base "#builtin.integer"
+    %clamp_min = irdl.base "#builtin.integer"
+    %clamp_max = irdl.base "#builtin.integer"
+    irdl.operands(input: %input, weights: %weights, bias: %bias, multiplier: optional %multiplier, shift: optional %shift, output: %output)
+    irdl.attributes {
+      "input_km" = %input_km, "weights_kn" = %weights_kn, "input_zero_point" = %input_zero_point,
+      "double_round" = %double_round, "zero_point" = %zero_point, "clamp_min" = %clamp_min, "clamp_max" = %clamp_max
+    }
+  }
+
   irdl.operation @load {
     %buffer = irdl.base "!builtin.memref"
     irdl.operands(buffer: %buffer)
@@ -244,5 +292,5 @@ irdl.dialect @hwacc {
       "stride3" = %stride3
     }
   }
-  // END of what hwacc/isa.py says
+  // END of what follows
 }

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwacc import isa
-from hwacc.compiler.dialects.documentation import MACHINE_EXAMPLES, TENSOR_DOCS, OpDoc, machine_example
+from hwacc.compiler.dialects.documentation import CONTRACTION_DOCS, MACHINE_EXAMPLES, OpDoc, machine_example
 from hwacc.compiler.dialects.hwacc import MACHINE_OPS, definition, has_buffer, ir_fields, op_name
 from hwacc.performance import table
 
 INTRODUCTION = """\
-The dialect has two levels. *What is computed*, on tensors: a contraction with all that the array does in one go. *What the machine does*,
-on buffers: one operation for each descriptor. Between them lies the planner.
+The dialect has two levels. *What is computed*, on tensors or on memrefs: a contraction with all that the array does in one go. *What the
+machine does*, on buffers: one operation for each descriptor. Between them lies the planner.
 
 It is defined in IRDL, `compiler/dialects/hwacc.irdl.mlir`, so that upstream's tools read the IR:
 
@@ -24,7 +24,7 @@ mlir-opt --irdl-file=compiler/dialects/hwacc.irdl.mlir tasks.mlir
 
 IRDL says which operands and attributes there are, and of what kind. What it cannot say, element types, sizes that must agree, ranges of
 fields, is checked by the pass `verify-hwacc`, whose errors carry the operation's location. All operations are printed in MLIR's generic
-form; `operandSegmentSizes` says which of the five operands of a contraction are there."""
+form; `operandSegmentSizes` says which of a contraction's operands are there."""
 
 MACHINE_INTRODUCTION = """\
 One operation for each descriptor of [isa.md](isa.md), and one attribute for each field: an integer (the compiler prints them as `i64`)
@@ -66,22 +66,22 @@ def dialect_page() -> str:
     known = signatures()
     parts = ["# The dialect", INTRODUCTION, "## What is computed"]
     for name, signed in known.items():
-        if name in TENSOR_DOCS:
-            parts += tensor_section(name, signed, TENSOR_DOCS[name])
+        if name in CONTRACTION_DOCS:
+            parts += contraction_section(name, signed, CONTRACTION_DOCS[name])
     parts += ["## What the machine does", MACHINE_INTRODUCTION]
     for op in MACHINE_OPS:
         parts += machine_section(op)
     return "\n\n".join(parts)
 
 
-def tensor_section(name: str, signed: Signature, doc: OpDoc) -> list[str]:
-    """The section of one operation on tensors."""
+def contraction_section(name: str, signed: Signature, doc: OpDoc) -> list[str]:
+    """The section of one contraction, on tensors or on memrefs."""
     return [
         f"### `hwacc.{name}`",
         doc.text,
         described("operand", signed.operands, doc.operands),
         described("attribute", signed.attributes, doc.attributes),
-        described("result", signed.results, doc.results),
+        *([described("result", signed.results, doc.results)] if signed.results else []),
         fenced(doc.example),
     ]
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 from hwacc import isa
 
-_FIELDS = {field.name: field for field in isa.LOAD.fields}
+_LIMITS = {field.name: (field.low, field.high) for field in isa.LOAD.fields}
+_LONGEST_RUN = _LIMITS["run"][1]
 _ADDRESSES = 1 << isa.ADDRESS_BITS
 Cuts = tuple[bool, bool]
 """Whether runs are cut at their start, and at their end."""
@@ -22,8 +24,7 @@ X_SLOTS, Y_SLOTS = (1, 3), (2, 4)
 """LOAD's loops that move x and y."""
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Rows of bytes, one after the other, from byte ``base`` of a buffer."""
 
     row_bytes: int
@@ -51,8 +52,7 @@ class Loop:
         return (self.count - 1) * self.y
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """Runs of ``run`` bytes from (``x``, ``y``) on, repeated by ``loops``, innermost first; outside the picture is ``pad``.
 
     At most four loops. Where the access leaves the picture, two of them move x and two y.
@@ -74,12 +74,18 @@ class Access:
     @property
     def x_end(self) -> int:
         """One more than the largest x."""
-        return self.x + sum(loop.x_extent for loop in self.loops) + self.run
+        end = self.x + self.run
+        for loop in self.loops:
+            end += loop.x_extent
+        return end
 
     @property
     def y_end(self) -> int:
         """One more than the largest y."""
-        return self.y + sum(loop.y_extent for loop in self.loops) + 1
+        end = self.y + 1
+        for loop in self.loops:
+            end += loop.y_extent
+        return end
 
     @property
     def inside(self) -> bool:
@@ -99,7 +105,7 @@ class Access:
 def load_fields(access: Access) -> Iterator[dict[str, int]]:
     """Field values of the LOADs that do ``access``; target and tokens are left to the caller."""
     if any(loop.count == 1 for loop in access.loops):
-        access = replace(access, loops=tuple(loop for loop in access.loops if loop.count > 1))
+        access = access._replace(loops=tuple(loop for loop in access.loops if loop.count > 1))
     for part in _cut_evenly(access):
         long = _with_long_runs(part)
         culprit = _culprit(long)
@@ -110,16 +116,19 @@ def load_fields(access: Access) -> Iterator[dict[str, int]]:
                 yield from load_fields(half)
 
 
-def _contiguous(access: Access, loop: Loop) -> bool:
-    """Whether the iterations of a loop follow one another in memory and in the target."""
-    return loop.local == access.run and (access.outside or access.stride(loop) == access.run)
+def _contiguous(access: Access) -> list[tuple[int, Loop]]:
+    """The loops whose iterations follow one another in memory and in the target, with their indices; none if the access is at an edge."""
+    found = [(index, loop) for index, loop in enumerate(access.loops) if loop.local == access.run]
+    if not found or access.outside:
+        return found
+    return [(index, loop) for index, loop in found if access.stride(loop) == access.run] if access.inside else []
 
 
 def _cut_evenly(access: Access) -> Iterator[Access]:
     """``access``; if it is contiguous but its iterations make no runs of half the field's limit or more, in two parts that do."""
-    most = max(_FIELDS["run"].high // access.run, 1)
-    for index, loop in enumerate(access.loops if access.inside or access.outside else ()):
-        if _contiguous(access, loop) and loop.count > most > 2 * _largest_divisor(loop.count, most):
+    most = max(_LONGEST_RUN // access.run, 1)
+    for index, loop in _contiguous(access):
+        if loop.count > most > 2 * _largest_divisor(loop.count, most):
             yield from _parts(access, index, loop.count - loop.count % most)
             return
     yield access
@@ -127,16 +136,13 @@ def _cut_evenly(access: Access) -> Iterator[Access]:
 
 def _with_long_runs(access: Access) -> Access:
     """Makes one run of what is contiguous in memory and in the target, as long as the field allows."""
-    if not (access.inside or access.outside) or any(access.cuts):
-        return access
-    for position, loop in enumerate(access.loops):
-        if _contiguous(access, loop):
-            together = _largest_divisor(loop.count, _FIELDS["run"].high // access.run)
-            if together == 1:
-                continue
-            rest = Loop(loop.count // together, loop.x * together, loop.y * together, loop.local * together)
-            loops = (*access.loops[:position], *([rest] if rest.count > 1 else []), *access.loops[position + 1 :])
-            return _with_long_runs(_flat(access, access.run * together, loops))
+    for position, loop in () if any(access.cuts) else _contiguous(access):
+        together = _largest_divisor(loop.count, _LONGEST_RUN // access.run)
+        if together == 1:
+            continue
+        rest = Loop(loop.count // together, loop.x * together, loop.y * together, loop.local * together)
+        loops = (*access.loops[:position], *([rest] if rest.count > 1 else []), *access.loops[position + 1 :])
+        return _with_long_runs(_flat(access, access.run * together, loops))
     return access
 
 
@@ -148,18 +154,18 @@ def _flat(access: Access, run: int, loops: tuple[Loop, ...]) -> Access:
     """``access`` with other runs, seen as one long row: a run may now pass the end of the picture's row."""
     picture = access.picture
     if access.outside:
-        return replace(
-            access, picture=Picture(0, 0, picture.base), x=0, y=0, run=run, loops=tuple(Loop(p.count, local=p.local) for p in loops)
+        return access._replace(
+            picture=Picture(0, 0, picture.base), x=0, y=0, run=run, loops=tuple(Loop(p.count, local=p.local) for p in loops)
         )
     linear = tuple(Loop(loop.count, access.stride(loop), 0, loop.local) for loop in loops)
     row = Picture(picture.row_bytes * picture.rows, 1, picture.base)
-    return replace(access, picture=row, x=access.x + access.y * picture.row_bytes, y=0, run=run, loops=linear)
+    return access._replace(picture=row, x=access.x + access.y * picture.row_bytes, y=0, run=run, loops=linear)
 
 
 def moved_ends(access: Access, start: int, end: int) -> Access:
     """``access``, inside its picture, with runs that begin ``start`` bytes earlier and end ``end`` bytes earlier, in whichever row."""
     flat = _flat(access, access.run + start - end, access.loops)
-    return replace(flat, x=flat.x - start, local=flat.local - start)
+    return flat._replace(x=flat.x - start, local=flat.local - start)
 
 
 def _culprit(access: Access) -> int | None:
@@ -182,7 +188,8 @@ def _culprit(access: Access) -> int | None:
 
 
 def _fits(name: str, value: int) -> bool:
-    return _FIELDS[name].low <= value <= _FIELDS[name].high
+    low, high = _LIMITS[name]
+    return low <= value <= high
 
 
 def _limit(first: int, end: int, size: int) -> int:
@@ -199,8 +206,8 @@ def _largest(extents: list[int], run: int) -> int:
 def _halves(access: Access, index: int) -> tuple[Access, Access]:
     if index < 0:
         half, (at_start, at_end) = access.run // 2, access.cuts
-        second = replace(access, run=access.run - half, x=access.x + half, local=access.local + half, cuts=(False, at_end))
-        return replace(access, run=half, cuts=(at_start, False)), second
+        second = access._replace(run=access.run - half, x=access.x + half, local=access.local + half, cuts=(False, at_end))
+        return access._replace(run=half, cuts=(at_start, False)), second
     return _parts(access, index, access.loops[index].count // 2)
 
 
@@ -211,21 +218,21 @@ def _parts(access: Access, index: int, first: int) -> tuple[Access, Access]:
     def loops(count: int) -> tuple[Loop, ...]:
         return (*access.loops[:index], replace(loop, count=count), *access.loops[index + 1 :])
 
-    second = replace(access, x=access.x + first * loop.x, y=access.y + first * loop.y, local=access.local + first * loop.local)
-    return replace(access, loops=loops(first)), replace(second, loops=loops(loop.count - first))
+    second = access._replace(x=access.x + first * loop.x, y=access.y + first * loop.y, local=access.local + first * loop.local)
+    return access._replace(loops=loops(first)), second._replace(loops=loops(loop.count - first))
 
 
 def _encode(access: Access) -> dict[str, int]:
     """The fields; see :data:`hwacc.isa.LOAD` for what x and y mean there."""
     picture = access.picture
     fields = {"run": access.run, "local": access.local}
-    if access.outside:
-        fields |= {"address": picture.base % _ADDRESSES, "bounded": 1, "pad": access.pad}
-        return fields | _loop_fields([(slot, loop, 0, 0) for slot, loop in enumerate(access.loops, 1)])
     fields["address"] = (picture.base + access.x + access.y * picture.row_bytes) % _ADDRESSES
     if access.inside:
         fields |= {name: 1 for name, cut in zip(("align_start", "align_end"), access.cuts) if cut}
         return fields | _loop_fields([(slot, loop, access.stride(loop), 0) for slot, loop in enumerate(access.loops, 1)])
+    if access.outside:
+        fields |= {"address": picture.base % _ADDRESSES, "bounded": 1, "pad": access.pad}
+        return fields | _loop_fields([(slot, loop, 0, 0) for slot, loop in enumerate(access.loops, 1)])
     fields |= {"bounded": 1, "pad": access.pad, "x0": min(access.x, 0), "x_limit": _limit(access.x, access.x_end, picture.row_bytes)}
     fields |= {"y0": min(access.y, 0), "y_limit": _limit(access.y, access.y_end, picture.rows)}
     x_loops = [(loop, loop.x, 0) for loop in access.loops if not loop.y]

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.blocking import Blocking
 from hwacc.compiler.emit.choose_panels import PANELS, Built
 from hwacc.compiler.emit.contraction import read_contraction
@@ -32,7 +31,8 @@ from hwacc.compiler.emit.plain_attributes import array_of, plain_of
 from hwacc.compiler.emit.planner import plan_as
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.transforms.form_tasks import BACKEND
-from hwacc.compiler.transforms.passes import Pass, RejectedError, walk
+from hwacc.compiler.transforms.passes import Pass, RejectedError
+from hwacc.compiler.transforms.verify_hwacc import folded_ops
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError, TunedError
 
@@ -58,14 +58,17 @@ class ArrayToMachine(Pass):
         from mlir import ir
 
         config = array_of(module)
-        faulty = False
+        if any(symbol(op) == MACHINE for op in module.regions[0].blocks[0].operations):
+            raise ModelError(f"there is a symbol @{MACHINE} already; array-to-machine runs once, and needs the name")
+        faulty, tasks = False, set[str]()
         with ir.InsertionPoint(module.regions[0].blocks[0]):
             machine = ir.Operation.create("builtin.module", attributes={"sym_name": ir.StringAttr.get(MACHINE)}, regions=1)
         machine.regions[0].blocks.append()
-        for op in walk(module, *TENSOR_OPS):
-            if PANELS not in op.attributes:
-                continue
+        for op in [each for each in folded_ops(module) if PANELS in each.attributes]:
             try:
+                if BACKEND in op.parent.attributes and symbol(op.parent) in tasks:
+                    raise ModelError(f"a second operation of task @{symbol(op.parent)} has {PANELS}; form-tasks makes a task of each")
+                tasks.add(symbol(op.parent))
                 self.lower(op, config, machine)
             except HwaccError as error:
                 op.location.emit_error(f"{op.name}: {error}")
@@ -85,6 +88,11 @@ class ArrayToMachine(Pass):
         plan = plan_as(spec, config, blocking, self.built.get((spec, blocking)))
         with ir.InsertionPoint(machine.regions[0].blocks[0]), task.location:
             machine_function(task.attributes["sym_name"].value, spec.slots(config), plan.operations)
+
+
+def symbol(op: ir.Operation | ir.OpView) -> str:
+    """The symbol that ``op`` defines; empty for one that defines none."""
+    return str(op.attributes["sym_name"].value) if "sym_name" in op.attributes else ""
 
 
 def blocking_of_op(op: ir.Operation, spec: ContractionSpec, config: ArrayConfig) -> Blocking:

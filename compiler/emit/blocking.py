@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from math import lcm
+from math import inf, lcm
 
 import numpy as np
 
@@ -51,6 +51,10 @@ class Blocking:
     stored_together
         How many of these parts a STORE brings to memory, but for the very last one: fewer descriptors, for later writes. Counts if
         the last COMPUTE, or panel, is split in one way only.
+    pieces
+        Columns, in whole tiles, into which the first panels are cut, one panel after the other: each piece is computed over all of k and
+        stored while the next one is computed. The first piece alone is split by ``first_steps``. What is behind the last of these cuts
+        is whole panels, and one more piece of the panel that it is in.
     """
 
     rows: tuple[Range, ...]
@@ -70,6 +74,7 @@ class Blocking:
     north_parts: int = 1
     stored_together: int = 1
     corner: bool = False
+    pieces: tuple[int, ...] = ()
 
     @property
     def panel_count(self) -> int:
@@ -109,6 +114,8 @@ def cuts(total: int, size: int, ramp: tuple[int, ...] = ()) -> tuple[Range, ...]
 
 def split_range(whole: Range, sizes: Sequence[int]) -> list[Range]:
     """``whole`` in parts of these sizes as far as they fit, and what is left."""
+    if not sizes:
+        return [whole]
     parts = cuts(whole[1] - whole[0], whole[1] - whole[0], tuple(sizes))
     return [(whole[0] + first, whole[0] + end) for first, end in parts]
 
@@ -134,12 +141,13 @@ def _promising(sizes: Sizes, choices: tuple[list[int], ...], most: int, dataflow
     estimate, found = Estimate(sizes, *choices), []
     for number, (rows_inner, dataflow) in enumerate(product((True, False), dataflows)):
         table = estimate.table(rows_inner, dataflow)
-        for index in np.argsort(table, axis=None, kind="stable")[:most]:
-            row, column, step = (int(i) for i in np.unravel_index(index, table.shape))
+        best = np.argsort(table, axis=None, kind="stable")[:most]
+        places = zip(*(each.tolist() for each in np.unravel_index(best, table.shape)))
+        for cycles, (row, column, step) in zip(table.reshape(-1)[best].tolist(), places):
             panel = choices[0][row], choices[1][column], choices[2][step]
             single = panel[0] >= sizes.spec.m or panel[1] >= sizes.spec.n  # then the order is the same
-            if np.isfinite(table[row, column, step]) and (rows_inner or not single):
-                found.append((float(table[row, column, step]), number, (*panel, rows_inner, dataflow)))
+            if cycles < inf and (rows_inner or not single):
+                found.append((cycles, number, (*panel, rows_inner, dataflow)))
     return [trial for *_, trial in sorted(found)[:most]]
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS
 from hwacc.compiler.emit.blocking import Blocking
 from hwacc.compiler.emit.contraction import read_contraction
 from hwacc.compiler.emit.plain import plain_blocking
@@ -31,8 +30,9 @@ from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.emit.tuned import Plans, usable
 from hwacc.compiler.emit.unknown_sizes import is_dynamic
 from hwacc.compiler.transforms.form_tasks import BACKEND
-from hwacc.compiler.transforms.passes import Pass, walk
-from hwacc.compiler.transforms.reasons import REASON
+from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.reasons import REASON, NotForArray, require_in_function
+from hwacc.compiler.transforms.verify_hwacc import folded_ops
 from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ChoosePanels(Pass):
 
     def run(self, module: ir.Operation) -> None:
         config = array_of(module)
-        ops = [op for op in walk(module, *TENSOR_OPS) if PANELS not in op.attributes and not is_dynamic(op)]
+        ops = [op for op in folded_ops(module) if PANELS not in op.attributes and not is_dynamic(op) and is_planned(op)]
         specs = [read_contraction(op, config).spec for op in ops]
         names = {spec: op.parent.attributes["sym_name"].value for op, spec in zip(reversed(ops), reversed(specs))}
         products, chosen = {spec.without_values for spec in specs}, usable(self.tuned, specs, config)
@@ -78,6 +78,16 @@ class ChoosePanels(Pass):
             op.attributes[PANELS] = attribute_of(plain_blocking(blocking))
             if schedule is not None:
                 self.built[spec, blocking] = schedule
+
+
+def is_planned(op: ir.Operation) -> bool:
+    """Whether ``op`` stands where the array can run it; else notes why not."""
+    try:
+        require_in_function(op)
+    except NotForArray as reason:
+        leave_to_cpu(op, str(reason))
+        return False
+    return True
 
 
 def leave_to_cpu(op: ir.Operation, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads a tensor-level operation: what the planner is to plan, and the constants that go with it."""
+"""Reads a contraction, on tensors or on memrefs: what the planner is to plan, and the constants that go with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array
-from hwacc.compiler.dialects.hwacc import CONV2D, channel_count, group_count
+from hwacc.compiler.dialects.hwacc import channel_count, group_count, has_residual, is_conv2d, operands_of, result_of
 from hwacc.compiler.emit.pack import pack_bias, pack_parameters
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.writer.product import Product
@@ -29,18 +29,20 @@ class Contraction:
 
 def read_contraction(op: ir.Operation, config: ArrayConfig) -> Contraction:
     """The contraction that ``hwacc.conv2d`` or ``hwacc.gemm`` is; a bias of zeros is left out."""
-    bias = required_constant(op, 2)
     epilogue, packed = read_epilogue(op, config)
-    has_bias = bool(bias.any())
-    if has_bias:
+    bias = None if has_residual(op) else required_constant(op, 2)
+    has_bias = bias is not None and bool(bias.any())
+    if bias is not None and has_bias:
         packed["bias"] = np.concatenate([pack_bias(part, config) for part in np.split(bias, group_count(op))])
-    geometry = convolution_geometry(op) if op.name == CONV2D else product_geometry(op)
-    return Contraction(ContractionSpec(**geometry, **epilogue, groups=group_count(op), has_bias=has_bias), packed)
+    geometry = convolution_geometry(op) if is_conv2d(op) else product_geometry(op)
+    return Contraction(
+        ContractionSpec(**geometry, **epilogue, groups=group_count(op), has_bias=has_bias, has_residual=bias is None), packed
+    )
 
 
 def read_product(op: ir.Operation, config: ArrayConfig) -> tuple[Product, dict[str, NDArray[Any]]]:
     """The product that a ``hwacc.gemm`` is whose sizes are not all known, and the content of its bias and parameters buffers."""
-    bias, (m, n), k = required_constant(op, 2), list(op.results[0].type.shape), list(op.operands[0].type.shape)[1]
+    bias, (m, n), k = required_constant(op, 2), list(result_of(op).type.shape), list(op.operands[0].type.shape)[1]
     epilogue, packed = read_epilogue(op, config)
     if bias.any():
         packed["bias"] = pack_bias(bias, config)
@@ -80,7 +82,7 @@ def product_geometry(op: ir.Operation) -> dict[str, Any]:
     across = bool(op.attributes["input_km"].value)
     rows, channels = list(op.operands[0].type.shape)[-2:][:: -1 if across else 1]
     layouts = {"input_layout": "km" if across else "mk", "weights_layout": layout_of(op)}
-    return {"width": rows, "channels": channels, "out_channels": list(op.results[0].type.shape)[-1], **layouts}
+    return {"width": rows, "channels": channels, "out_channels": list(result_of(op).type.shape)[-1], **layouts}
 
 
 def layout_of(op: ir.Operation) -> str:
@@ -90,7 +92,7 @@ def layout_of(op: ir.Operation) -> str:
 
 def read_epilogue(op: ir.Operation, config: ArrayConfig) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """The requantisation as the planner names it, and the parameters buffer where it has one."""
-    if len(op.operands) == 3:
+    if len(operands_of(op)) == 3:
         return {"output": "int32"}, {}
     epilogue = {name: op.attributes[name].value for name in ("zero_point", "clamp_min", "clamp_max")}
     epilogue |= {"output": "int8", "double_round": bool(op.attributes["double_round"].value)}

@@ -7,7 +7,7 @@ The constants describe the engines of ``rtl/`` with a memory that answers after
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from math import gcd
 
 from hwacc import isa
@@ -48,20 +48,33 @@ def load_cycles(fields: Mapping[str, int], config: ArrayConfig) -> int:
 
     The second half of a long descriptor, which comes through the same bus, is.
     """
-    second = fetch_cycles(config) if config.bus_bytes < isa.LONG_BYTES and isa.LOAD.needs_long(shortened(fields)) else 0
-    dims = range(1, isa.LOAD_DIMS + 1)
-    counts = [fields.get(f"count{dim}", 1) for dim in dims]
-    runs = counts[0] * counts[1] * counts[2] * counts[3]
-    strides = [fields.get(f"stride{dim}", 0) for dim, count in zip(dims, counts) if count > 1]
-    grid = gcd(config.bus_bytes, *strides)
+    bus = config.bus_bytes
+    second = fetch_cycles(config) if bus < isa.LONG_BYTES and _is_long(fields) else 0
+    runs, grid = 1, bus
+    for count, stride in _LOOPS:
+        if fields.get(count, 1) > 1:
+            runs, grid = runs * fields[count], gcd(grid, fields.get(stride, 0))
     aligned = bool(fields.get("align_start", 0))
-    times_bus = runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, config.bus_bytes, aligned)
-    return second + -(-times_bus // config.bus_bytes)
+    times_bus = runs * _beats_times_bus(fields["run"], fields["address"] % grid, grid, bus, aligned)
+    return second + -(-times_bus // bus)
 
 
-@lru_cache(maxsize=4096)
+def _is_long(fields: Mapping[str, int]) -> bool:
+    return isa.LOAD.needs_long(fields) and isa.LOAD.needs_long(shortened(fields))
+
+
+_LOOPS = tuple((f"count{dim}", f"stride{dim}") for dim in range(1, isa.LOAD_DIMS + 1))
+
+
 def _beats_times_bus(run: int, offset: int, grid: int, bus: int, aligned: bool = False) -> int:
     """Mean beats of a run, times ``bus``: starts are at ``offset`` modulo ``grid``, else anywhere; ``aligned``: without the beat cut."""
+    whole, rest = divmod(run, bus)
+    return whole * bus + _beats_of_rest(rest, offset, grid, bus, aligned)
+
+
+@cache
+def _beats_of_rest(run: int, offset: int, grid: int, bus: int, aligned: bool) -> int:
+    """The same of a run shorter than a beat: few there are, each asked for often."""
     starts = range(offset, bus, grid)
     return sum(-(-(start + run) // bus) - (aligned and start > 0) for start in starts) * bus // len(starts)
 

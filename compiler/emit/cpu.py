@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwacc.compiler.context import place
 from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
 from hwacc.compiler.transforms.bound_indices import BoundIndices
 from hwacc.compiler.transforms.bytes_for_booleans import BytesForBooleans
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
 from hwacc.compiler.transforms.destination_style import DestinationStyle
-from hwacc.compiler.transforms.passes import Step, run_passes
+from hwacc.compiler.transforms.passes import Step, run_passes, walk
 from hwacc.compiler.transforms.refuse_narrow_elements import RefuseNarrowElements
 from hwacc.errors import ModelError
 
@@ -43,6 +44,7 @@ TO_LOOPS: tuple[Step, ...] = (
     "cse",
     "buffer-deallocation-pipeline",
     CopiesToLinalg(),
+    "symbol-dce",
     "func.func(convert-linalg-to-loops)",
     BytesForBooleans(),
     RefuseNarrowElements(),
@@ -94,10 +96,32 @@ def cpu_code(function: ir.Operation) -> bytes:
     dynamic = any(not each.has_static_shape for each in (*kind.inputs, *kind.results))
     if dynamic:
         entry.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get(function.context)
+    bring_constants(entry, function)
     to_llvm = [DESCRIPTORS if dynamic and step == BARE_POINTERS else step for step in TO_LLVM]
     try:
         run_passes(module, (*TO_LOOPS, *to_llvm))
+        require_llvm(module)
     except ModelError as error:
         name = function.attributes["sym_name"].value
         raise ModelError(f"task {name} has no CPU code: {error}") from None
     return str(module).encode()
+
+
+def bring_constants(entry: ir.Operation, function: ir.Operation) -> None:
+    """Copies the globals that ``entry``, a copy of ``function`` in another module, takes from the module of ``function``."""
+    from mlir import ir
+
+    names = {op.attributes["name"].value for op in walk(entry, "memref.get_global")}
+    symbols = ir.SymbolTable(function.parent.operation) if names else {}
+    for name in sorted(names):
+        symbols[name].operation.clone(ir.InsertionPoint(entry))
+
+
+def require_llvm(module: ir.Module) -> None:
+    """Raises :class:`ModelError` for what upstream left as it was without a word: functions of empty buffers."""
+    for op in walk(module.operation):
+        if op.name == "func.func":
+            kinds = op.attributes["function_type"].value.inputs
+            raise ModelError(f"{next((kind for kind in kinds if 0 in kind.shape), kinds[0])}{place(op)} has no form as a pointer")
+        if not op.name.startswith("llvm."):
+            raise ModelError(f"{op.name}{place(op)} has no form in LLVM")

@@ -6,6 +6,7 @@ Everything is an array over [rows, columns, steps], the sizes of a panel tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.operand import loads_of
 from hwacc.compiler.emit.sizes import Sizes
+from hwacc.config import INT32_BYTES
 from hwacc.isa import Dataflow
 
 Table = NDArray[np.float64]
@@ -36,28 +38,23 @@ class Estimate:
         )
         self.west = np.array([[self._west(r, s) for s in steps] for r in rows], np.float64)[:, None, :]
         self.north = np.array([[self._north(c, s) for s in steps] for c in columns], np.float64)[None, :, :]
+        self.residual = spec.m * spec.n * INT32_BYTES / config.bus_bytes if spec.has_residual else 0.0
         pitch = spec.result_elements * spec.element_bytes
-        stored = [[cost.store_cycles(r, c, spec.element_bytes, pitch, config) for c in columns] for r in rows]
-        self.store = np.array(stored, np.float64)[:, :, None]
-        pieces = [[self._last_piece(r, c, pitch) for c in columns] for r in rows]
+        self._store_cycles = cache(lambda r, c: cost.store_cycles(r, c, spec.element_bytes, pitch, config))
+        self.store = np.array([[self._store_cycles(r, c) for c in columns] for r in rows], np.float64)[:, :, None]
+        pieces = [[self._last_piece(r, c) for c in columns] for r in rows]
         self.last = np.array(pieces, np.float64)[:, :, None]
+        # Either is needed with each of the other.
+        self._reading, self._feeding = cache(self._read_in_order), cache(self._feed)
 
     def table(self, rows_inner: bool, dataflow: Dataflow) -> Table:
         """The longest of reading, computing and writing, plus what cannot overlap; infinite for what does not fit."""
         config, panel_count = self.config, self.m_count * self.n_count
         computes = panel_count * self.k_count
-        west_units, north_units = self.m_count * self.k_count, self.n_count * self.k_count
-        west_slots, north_slots = self._slots(self.rows * self.steps, west_units), self._slots(self.columns * self.steps, north_units)
-        west_again, north_again = self._repeats(rows_inner, west_slots, north_slots)
-        west_all = self.west * (self.spec.m / self.rows) * (self.spec.k / self.steps)
-        north_all = self.north * (self.spec.n / self.columns) * (self.spec.k / self.steps)
-        reading = west_all * west_again + north_all * north_again
-        descriptors = computes + panel_count + west_units * west_again + north_units * north_again
-        reading = reading + cost.fetch_cycles(config) * descriptors
-
+        reading, descriptors, few_slots = self._reading(rows_inner)
         computing = self._feeding(dataflow)
         writing = self.store * panel_count
-        alone = np.where((np.minimum(west_slots, north_slots) < 2) & (computes > 1), np.minimum(reading, computing), 0.0)
+        alone = np.where(few_slots & (computes > 1), np.minimum(reading, computing), 0.0)
         alone = alone + np.where((self._results(dataflow) < 2) & (panel_count > 1), writing, 0.0)
         # The ends can be cut short: the first COMPUTE needs but a slice of k, the last STORE brings but a row or a column of tiles.
         first = (self.west + self.north) * np.minimum(1.0, config.rows / self.steps)
@@ -66,7 +63,19 @@ class Estimate:
         cycles = np.maximum(reading + one, first + np.maximum(computing, writing)) + alone + self.last + cost.DESCRIPTOR_PRICE * descriptors
         return np.asarray(np.where(self.fits, cycles, np.inf))
 
-    def _feeding(self, dataflow: Dataflow) -> Table:
+    def _read_in_order(self, rows_inner: bool) -> tuple[Table, Table, NDArray[np.bool_]]:
+        """Cycles of reading, descriptors, and where an operand has room for less than two units."""
+        panel_count = self.m_count * self.n_count
+        west_units, north_units = self.m_count * self.k_count, self.n_count * self.k_count
+        west_slots, north_slots = self._slots(self.rows * self.steps, west_units), self._slots(self.columns * self.steps, north_units)
+        west_again, north_again = self._repeats(rows_inner, west_slots, north_slots)
+        west_all = self.west * (self.spec.m / self.rows) * (self.spec.k / self.steps)
+        north_all = self.north * (self.spec.n / self.columns) * (self.spec.k / self.steps)
+        descriptors = panel_count * self.k_count + panel_count + west_units * west_again + north_units * north_again
+        reading = west_all * west_again + north_all * north_again + cost.fetch_cycles(self.config) * descriptors
+        return reading + self.residual, descriptors, np.minimum(west_slots, north_slots) < 2
+
+    def _feed(self, dataflow: Dataflow) -> Table:
         """Cycles in which the array is fed."""
         least: Table | int = cost.weight_cycles(self.config)
         if dataflow is Dataflow.OUTPUT_STATIONARY and not (self.spec.west_k_contiguous or self.spec.north_k_contiguous):
@@ -101,10 +110,10 @@ class Estimate:
         slots = np.floor(self.config.operand_bytes / size)
         return np.asarray(np.where(slots >= units, np.maximum(slots, 2.0), slots))
 
-    def _last_piece(self, rows: int, columns: int, pitch: int) -> int:
+    def _last_piece(self, rows: int, columns: int) -> int:
         """Cycles of the least STORE that can be split off the last one."""
         shapes = ((rows, columns), (rows, min(columns, self.config.cols)), (min(rows, self.config.rows), columns))
-        return min(cost.store_cycles(*shape, self.spec.element_bytes, pitch, self.config) for shape in shapes)
+        return min([self._store_cycles(*shape) for shape in shapes])
 
     def _west(self, rows: int, steps: int) -> int:
         """Cycles to load the first west panel."""

@@ -12,7 +12,7 @@ from hwacc.compiler.emit.sizes import LIMITS, Sizes
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import ArrayConfig
 
-SPLITS = ("first_steps", "first_rows", "first_columns", "last_steps", "last_rows", "last_columns")
+SPLITS = ("first_steps", "first_rows", "first_columns", "last_steps", "last_rows", "last_columns", "pieces")
 COUNTS = ("first_panels", "first_parts", "west_parts", "north_parts", "stored_together")
 
 
@@ -28,7 +28,7 @@ def fault(blocking: Blocking, spec: ContractionSpec, config: ArrayConfig) -> str
         value = getattr(blocking, name)
         if min(value if name in SPLITS else (value,), default=1) < 1:
             return f"its {name} must be at least 1"
-    for name in ("first_columns", "last_columns"):
+    for name in ("first_columns", "last_columns", "pieces"):
         if any(columns % config.cols for columns in getattr(blocking, name)):
             return f"its {name} must be whole tiles of {config.cols} columns"
     if blocking.dataflow not in config.available_dataflows:

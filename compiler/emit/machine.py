@@ -16,7 +16,6 @@ import numpy as np
 from hwacc import isa
 from hwacc.compiler.dialects.hwacc import MACHINE_OPS, has_buffer, ir_fields, op_name
 from hwacc.compiler.transforms.build import integer
-from hwacc.compiler.transforms.passes import walk
 from hwacc.config import ArrayConfig
 from hwacc.stream import Slot, Stream
 
@@ -27,6 +26,8 @@ SLOT = "hwacc.slot"
 """Attribute of an argument: the name of the buffer."""
 
 BY_NAME = {op_name(op): op for op in MACHINE_OPS}
+NAMES = {op.name: [field.name for field in ir_fields(op)] for op in MACHINE_OPS}
+"""Attributes of each operation."""
 
 
 def machine_function(name: str, slots: Sequence[Slot], operations: Sequence[tuple[isa.Descriptor, int | None]]) -> ir.Operation:
@@ -39,13 +40,13 @@ def machine_function(name: str, slots: Sequence[Slot], operations: Sequence[tupl
     function = func.FuncOp(name, ir.FunctionType.get(buffers, []))
     block = function.add_entry_block()
     function.arg_attrs = [ir.DictAttr.get({SLOT: ir.StringAttr.get(slot.name)}) for slot in slots]
-    wide = integer(64)
+    wide, arguments = integer(64), list(block.arguments)
     number = cache(lambda value: ir.IntegerAttr.get(wide, value))
     with ir.InsertionPoint(block):
         for descriptor, slot in operations:
             values = descriptor.values
-            attributes = {field.name: number(values[field.name]) for field in ir_fields(descriptor.op)}
-            operands = [] if slot is None else [block.arguments[slot]]
+            attributes = {name: number(values[name]) for name in NAMES[descriptor.op.name]}
+            operands = [] if slot is None else [arguments[slot]]
             ir.Operation.create(op_name(descriptor.op), operands=operands, attributes=attributes)
         func.ReturnOp([])
     return function.operation
@@ -55,14 +56,17 @@ def stream_of(function: ir.Operation, config: ArrayConfig) -> Stream:
     """The stream that a machine-level function describes."""
     from mlir import ir
 
-    arguments = list(function.regions[0].blocks[0].arguments)
+    (block,) = function.regions[0].blocks
+    arguments = list(block.arguments)
     names = [attributes[SLOT].value for attributes in function.attributes["arg_attrs"]]
     slots = tuple(Slot(name, buffer_bytes(argument)) for name, argument in zip(names, arguments))
     descriptors, relocations = [], []
-    for op in walk(function, *BY_NAME):
-        kind = BY_NAME[op.name]
+    for op in (each.operation for each in block.operations):
+        kind = BY_NAME.get(op.name)
+        if kind is None:
+            continue
         attributes = op.attributes
-        values: Mapping[str, int] = {field.name: attributes[field.name].value for field in ir_fields(kind)}
+        values: Mapping[str, int] = {name: attributes[name].value for name in NAMES[kind.name]}
         descriptors.append(isa.describe(kind, **values))
         relocations.append(ir.BlockArgument(op.operands[0]).arg_number if has_buffer(kind) else None)
     return Stream(config.hash, slots, tuple(descriptors), tuple(relocations))

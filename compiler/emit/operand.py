@@ -76,13 +76,13 @@ class Source:
             local, some = (first - rows[0]) * loop.local, (replace(loop, count=end - first),)
             if first == end:
                 continue
-            part = replace(access, y=first, local=local, loops=some)
+            part = access._replace(y=first, local=local, loops=some)
             if (first, end) != seam:
                 yield part
             elif access.x == 0:
-                yield moved_ends(replace(part, cuts=(True, at_end)), beat, 0)
+                yield moved_ends(part._replace(cuts=(True, at_end)), beat, 0)
             else:
-                yield moved_ends(replace(part, cuts=(at_start, True)), 0, beat)
+                yield moved_ends(part._replace(cuts=(at_start, True)), 0, beat)
 
 
 class Operand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any
@@ -12,11 +13,12 @@ from hwacc.compiler.emit import cost, panels
 from hwacc.compiler.emit.blocking import Blocking, split_range
 from hwacc.compiler.emit.operand import Loads, Operand, Source, loads_of
 from hwacc.compiler.emit.panels import Range
+from hwacc.compiler.emit.pieces import Paced, Pieces
 from hwacc.compiler.emit.residency import Held, Residency, Unit
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.sizes import Sizes
 from hwacc.compiler.emit.spec import ContractionSpec
-from hwacc.config import PARAMETER_BYTES, ArrayConfig
+from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 from hwacc.isa import Addend, Output, Target
 
 Part = tuple[Range, Range]
@@ -36,6 +38,7 @@ class PanelScheduler:
         self.slots = {slot.name: index for index, slot in enumerate(spec.slots(config))}
         self.west, self.north = Source(spec, Target.WEST, config), Source(spec, Target.NORTH, config)
         self.bias = lru_cache(maxsize=None)(lambda columns: loads_of(panels.bias_accesses(spec, config, columns), config))
+        self.residual = lru_cache(maxsize=None)(lambda *panel: residual_loads(spec, config, *panel))
         self.parameters = lru_cache(maxsize=None)(lambda columns: loads_of(panels.parameter_accesses(spec, config, columns), config))
         across = not (spec.west_k_contiguous or spec.north_k_contiguous)
         self.compute_cycles = lru_cache(maxsize=None)(lambda m, n, k, flow: cost.fed_cycles(m, n, k, flow, config, across=across))
@@ -49,13 +52,20 @@ class PanelScheduler:
 
     def build(self, blocking: Blocking) -> Schedule:
         """The schedule of ``blocking``, whose panels must fit."""
-        return _Run(self, blocking).schedule
+        return _Run(self, blocking, Pieces(blocking.pieces)).schedule
+
+    def paced(self, blocking: Blocking, slack: int) -> tuple[Blocking, Schedule]:
+        """``blocking``, whose panels must fit, with the largest pieces for which STORE never waits longer than ``slack`` cycles."""
+        k, flow = self.spec.k, blocking.dataflow
+        pieces = Paced(slack, k, lambda rows, columns: self.compute_cycles(rows, columns, k, flow), self.config)
+        schedule = _Run(self, blocking, pieces).schedule
+        return replace(blocking, pieces=pieces.before_whole_panels(self.spec.n)), schedule
 
 
 class _Run:
     """One schedule in the making: what is on chip, and who used it last."""
 
-    def __init__(self, shared: PanelScheduler, blocking: Blocking) -> None:
+    def __init__(self, shared: PanelScheduler, blocking: Blocking, pieces: Pieces) -> None:
         self.shared = shared
         self.spec, self.config = shared.spec, shared.config
         self.blocking = blocking
@@ -64,6 +74,7 @@ class _Run:
         self.loaded: tuple[object, ...] = ()  # kinds of the last LOAD and of the last COMPUTE
         self.computed: tuple[Any, ...] = (0, 0)
         self.fed: tuple[bool, object] = (False, None)  # whether the last COMPUTE hides the weights of the next, and its panel
+        self.pieces = pieces
         self._divide_buffers()
         last = blocking.panel_count - 1
         for number, (row, column) in enumerate(blocking.panels()):
@@ -85,13 +96,17 @@ class _Run:
 
     def _panel(self, result: Held, row: int, column: int, number: int, *, is_last: bool) -> None:
         """A panel of the result, over all of k, to memory: the first ones and the last one in parts."""
+        result.before, result.loaded = result.reader, None
+        if self.pieces.are_left:
+            self._panel_in_pieces(result, row, column, is_first=number == 0)
+            return
         blocking, rows, columns = self.blocking, self.blocking.rows[row], self.blocking.columns[column]
         some_rows = split_range(rows, blocking.last_rows) if is_last else [rows]
         some_columns = split_range(columns, blocking.last_columns) if is_last else [columns]
-        *pieces, last = self._pieces(blocking.first_steps if number < blocking.first_panels else blocking.last_steps if is_last else ())
+        *parts, last = self._parts(blocking.first_steps if number < blocking.first_panels else blocking.last_steps if is_last else ())
         whole = [(rows, columns)]
         first = whole if number else list(product(split_range(rows, blocking.first_rows), split_range(columns, blocking.first_columns)))
-        for index, (step, part) in enumerate(pieces):
+        for index, (step, part) in enumerate(parts):
             for some in first if index < blocking.first_parts else whole:
                 self._compute(result, row, column, step, part, some)
         reader = None
@@ -102,7 +117,19 @@ class _Run:
             reader = self._store(result, row, column, ((first_row, end_row), (first_column, end_column)), computed[-1])
         result.reader = reader
 
-    def _pieces(self, parts: Sequence[int]) -> list[tuple[int, Range]]:
+    def _panel_in_pieces(self, result: Held, row: int, column: int, *, is_first: bool) -> None:
+        """A panel of the result to memory, piece by piece: each over all of k, the very first one in parts along it."""
+        rows, (place, end) = self.blocking.rows[row], self.blocking.columns[column]
+        reader, splits = None, self.blocking.first_steps if is_first else ()
+        while place < end:
+            size = self.pieces.columns(self.schedule, rows[1] - rows[0], end - place, loads=is_first)
+            some = rows, (place, min(end, place + size))
+            computed = [self._compute(result, row, column, step, part, some) for step, part in self._parts(splits)]
+            reader = self._store(result, row, column, some, computed[-1])
+            place, splits = some[1][1], ()
+        result.reader = reader
+
+    def _parts(self, parts: Sequence[int]) -> list[tuple[int, Range]]:
         """Index of a step, and of its k what a COMPUTE takes: what is in one of these ``parts`` of all of k, and of the rest all."""
         whole = (0, self.spec.k)
         return [
@@ -145,9 +172,12 @@ class _Run:
         if bias is not None:
             self._bring(bias, Target.ACCUMULATOR, self.shared.bias, blocking.columns[column])
             after.append(bias.loaded)
+        if self.spec.has_residual and part[0] == 0:
+            self._bring(result, Target.ACCUMULATOR, self.shared.residual, blocking.rows[row], blocking.columns[column])
+            after.append(result.loaded)
         values = partial(self._compute_values, (row, column, step), (west, north, result, bias), part, some)
         rows, columns = (end - first for first, end in some)
-        reads = part[0] > 0 or bias is not None
+        reads = part[0] > 0 or bias is not None or self.spec.has_residual
         gap = 0 if self.fed[0] else self.idle
         if reads and self.fed[1] != (row, column, some):
             gap = self.idle or cost.READ_BACK
@@ -169,17 +199,18 @@ class _Run:
         Of whole lines, as many ``parts`` of steps at once.
         """
         lines, steps = operand.lines[unit[0]], operand.steps[unit[1]]
-        first = max(lines[0], held.next_line)
+        goes_on = 0 < held.ahead < part[1]
+        first = some[0] if goes_on else max(lines[0], held.next_line)
         if first >= some[1]:
             return
         end = min(steps[1], part[0] + parts * (part[1] - part[0])) if (first, some[1]) == lines else part[1]
-        span = max(part[0], held.filled), end
+        span = max(part[0], held.ahead if goes_on else held.filled), end
         loads, place = operand.loads(held, *unit, (first, some[1]), span)
         where = () if operand.stays else unit
         self._load(held, operand.source.target, loads, place, (*where, some[1] - first, span[1] - span[0]))
-        held.next_line = some[1]
+        held.next_line, held.ahead = some[1], span[1]
         if some[1] == lines[1]:
-            held.filled, held.next_line = span[1], lines[0]
+            held.filled, held.next_line, held.ahead = span[1], lines[0], 0
 
     def _compute_values(
         self, unit: tuple[int, int, int], held: tuple[Held, Held, Held, Held | None], part: Range, some: Part
@@ -188,7 +219,8 @@ class _Run:
         (row, column, step), (west, north, result, bias), (rows, columns) = unit, held, some
         panel = self.blocking.rows[row], self.blocking.columns[column]
         values = {"m": rows[1] - rows[0], "n": columns[1] - columns[0], "k": part[1] - part[0], "dataflow": self.blocking.dataflow}
-        values |= {"addend": Addend.ACCUMULATE if part[0] else Addend.NONE, **self._result_words(result, *panel, some)}
+        adds = part[0] > 0 or self.spec.has_residual
+        values |= {"addend": Addend.ACCUMULATE if adds else Addend.NONE, **self._result_words(result, *panel, some)}
         if bias is not None:
             values |= {"addend": Addend.BIAS, "bias": bias.place + (columns[0] - panel[1][0]) // self.config.cols}
         values |= self.west.fields(west, row, step, rows, part)
@@ -209,7 +241,8 @@ class _Run:
 
     def _load(self, held: Held, target: Target, loads: Loads, place: int, part: tuple[int, ...] = ()) -> None:
         """LOADs to ``place``, once nobody reads what was there: one more ``part``, if the LOAD before brought one like it."""
-        slot, kind = self.shared.slots[_BUFFER[target]], (target, *part)
+        buffer = "residual" if target is Target.ACCUMULATOR and self.spec.has_residual else _BUFFER[target]
+        slot, kind = self.shared.slots[buffer], (target, *part)
         follows = held.loaded is not None or held.before is None  # it waits for nothing
         joins = len(loads) == 1 and follows and self.loaded == kind
         for fields, cycles in loads:
@@ -242,9 +275,16 @@ _BUFFER = {Target.WEST: "input", Target.NORTH: "weights", Target.ACCUMULATOR: "b
 
 def _together(parts: Sequence[Part], count: int) -> list[Sequence[Part]]:
     """``parts`` of a panel, ``count`` a group, the last one alone; each by itself if they follow one another along both dimensions."""
-    if min(len(set(ranges)) for ranges in zip(*parts)) > 1:
+    if len(parts) > 1 and min(len(set(ranges)) for ranges in zip(*parts)) > 1:
         count = 1
     return [parts[first : min(first + count, len(parts) - 1)] for first in range(0, len(parts) - 1, count)] + [parts[-1:]]
+
+
+def residual_loads(spec: ContractionSpec, config: ArrayConfig, rows: Range, columns: Range) -> Loads:
+    """The LOADs of what a panel's sums begin with; where its beats reach into the next accumulator word, they take a cycle more."""
+    loads = loads_of(panels.residual_accesses(spec, config, rows, columns), config)
+    shifted = (spec.result_elements * INT32_BYTES) % config.bus_bytes or (columns[0] * INT32_BYTES) % config.bus_bytes
+    return [(fields, cycles + (cycles * config.bus_bytes // config.acc_word_bytes if shifted else 0)) for fields, cycles in loads]
 
 
 def _moved(fields: dict[str, int], place: int, target: Target) -> dict[str, int]:

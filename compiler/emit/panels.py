@@ -9,7 +9,6 @@ they lie in memory: k-contiguous or across.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hwacc.compiler.emit.access import WHOLE, Access, Cuts, Loop, Picture, boxes
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -49,6 +48,14 @@ def bias_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) ->
     return [_table(spec, config, columns, INT32_BYTES)]
 
 
+def residual_accesses(spec: ContractionSpec, config: ArrayConfig, rows: Range, columns: Range) -> list[Access]:
+    """What is added to ``rows`` × ``columns`` of the result, as it is to lie in the accumulator: each row in words of its own."""
+    picture = Picture(spec.result_elements * INT32_BYTES, spec.m)
+    words = -(-(columns[1] - columns[0]) // config.cols)
+    row = Loop(rows[1] - rows[0], y=1, local=words * config.acc_word_bytes)
+    return [Access(picture, columns[0] * INT32_BYTES, rows[0], (columns[1] - columns[0]) * INT32_BYTES, (row,))]
+
+
 def parameter_accesses(spec: ContractionSpec, config: ArrayConfig, columns: Range) -> list[Access]:
     """The requantisation parameters of ``columns``, likewise."""
     return [_table(spec, config, columns, PARAMETER_BYTES)]
@@ -78,7 +85,7 @@ def _window_accesses(spec: ContractionSpec, pixels: Range, steps: Range, line: i
             for box in boxes(*steps, kernel):
                 start = (box[0][0] * kernel[1] + box[1][0]) * kernel[2] + box[2][0] - steps[0]
                 access = _window(spec, image, rows, columns, box, line)
-                yield replace(access, local=first * line + start)
+                yield access._replace(local=first * line + start)
 
 
 def _window(spec: ContractionSpec, image: int, rows: Range, columns: Range, box: tuple[Range, ...], line: int) -> Access:

@@ -17,6 +17,8 @@ RANGES = ("rows", "columns", "steps")
 DATAFLOWS = {flow.words: flow for flow in Dataflow}
 WORDS = {int: "a whole number", bool: "true or false", str: "a word", list: "a list", dict: "an object"}
 """Types of JSON in words."""
+HINTS: dict[type, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (ContractionSpec, Blocking)}
+"""The types of their fields, which Python would work out from the text each time."""
 Reader = Callable[[str, Any, Any], Any]
 """Gives the value of a field, of its name, the value in JSON and the field's type."""
 Value = TypeVar("Value", ContractionSpec, Blocking)
@@ -69,7 +71,7 @@ def _made(kind: type[Value], values: Any, special: dict[str, Reader]) -> Value:
     for name, default in known.items():
         if default is MISSING and name not in values:
             raise TunedError(f"{name!r} is missing")
-    hints = get_type_hints(kind)
+    hints = HINTS[kind]
     return kind(**{name: special.get(name, _typed)(name, value, hints[name]) for name, value in values.items()})
 
 

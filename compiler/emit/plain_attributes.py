@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwacc.config import ArrayConfig
-from hwacc.errors import TunedError
+from hwacc.errors import ConfigError, HwaccError, TunedError
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -48,5 +48,13 @@ def set_array(module: ir.Operation, config: ArrayConfig) -> None:
 
 
 def array_of(module: ir.Operation) -> ArrayConfig:
-    """The array that ``module`` is compiled for; one of default size if it does not say. Raises :class:`HwaccError`."""
-    return ArrayConfig.from_dict(plain_of(module.attributes[ARRAY])) if ARRAY in module.attributes else ArrayConfig()
+    """The array that ``module`` is compiled for; one of default size if it does not say. Raises :class:`ConfigError`."""
+    if ARRAY not in module.attributes:
+        return ArrayConfig()
+    try:
+        values = plain_of(module.attributes[ARRAY])
+        if not isinstance(values, dict):
+            raise TunedError(f"{values!r} is not an object")
+        return ArrayConfig.from_dict(values)
+    except HwaccError as error:
+        raise ConfigError(f"{ARRAY}: {error}") from None

@@ -16,9 +16,9 @@ class Held:
 
     before
         The last one that reads what was there before.
-    filled, next_line
-        Where the unit comes in parts: the step of k up to which it is loaded, and its first row or column that lacks the steps
-        behind that.
+    filled, next_line, ahead
+        Where the unit comes in parts: the step of k up to which it is loaded, its first row or column that lacks the steps
+        behind that, and up to which step those before it are loaded.
     """
 
     place: int
@@ -27,6 +27,7 @@ class Held:
     before: int | None = None
     filled: int = 0
     next_line: int = 0
+    ahead: int = 0
 
 
 class Residency:

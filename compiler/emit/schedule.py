@@ -60,6 +60,10 @@ class Schedule:
         """Estimate for the whole, from the doorbell to the completion record."""
         return max(self._free.values()) + cost.END
 
+    def free_at(self, engine: Engine) -> int:
+        """The cycle in which it has done all that it has been given."""
+        return self._free[engine]
+
     def add(
         self,
         op: isa.Op,

@@ -26,6 +26,7 @@ from hwacc.compiler.emit.moves import (
     streamed,
     tapered,
 )
+from hwacc.compiler.emit.paced import paced
 from hwacc.compiler.emit.panel_schedule import PanelScheduler
 from hwacc.compiler.emit.schedule import Schedule
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -36,7 +37,7 @@ from hwacc.isa import Dataflow
 CANDIDATES = 24
 """Regular blockings of which a schedule is built."""
 REFINED = 6
-"""Of these, the ones that are changed as long as that helps, each of another kind."""
+"""Of these, the ones that are changed as long as that helps, each of another kind; and one in pieces."""
 Move = Callable[[Blocking, ArrayConfig], Iterator[Blocking]]
 MOVES: tuple[Move, ...] = (
     first_split,
@@ -99,38 +100,44 @@ class Search:
         return sorted(fitting, key=self._prices.__getitem__)  # of equals the one tried first, as it was found
 
     def go_on(self, effort: int) -> None:
-        """Looks for better ones: among regular blockings, then far from the best of each kind, then step by step from these.
+        """Looks for better ones: among regular ones and those in pieces, then far from the best of each kind, then step by step from these.
 
         Begins nothing new once it has cost ``effort`` in all.
         """
         for blocking in self._ranked:
             if self.effort < effort // 6:
                 self._price(blocking)
+        in_pieces = paced(self._scheduler, self._dataflows)
+        while self.effort < effort // 5 and (built := next(in_pieces, None)):
+            self._prices[built[0]] = self._price_of_new(*built)
         for blocking in self._best_of_each_kind():
             for move in SEEDS:
                 self._cheapest(blocking, move, effort // 2)
-        for number, blocking in enumerate(self._best_of_each_kind(), 1):
-            self._descend(blocking, effort * (REFINED + number) // (2 * REFINED))
+        best_in_pieces = [blocking for blocking in self.cheapest() if blocking.pieces][:1]
+        for number, blocking in enumerate((*best_in_pieces, *self._best_of_each_kind()), REFINED + 1 - len(best_in_pieces)):
+            self._descend(blocking, effort * number // (2 * REFINED))
 
     def _price(self, blocking: Blocking) -> float:
         """Of its schedule; infinite if it does not fit."""
         if blocking not in self._prices:
-            self._prices[blocking] = self._price_of_new(blocking) if self._scheduler.fits(blocking) else inf
+            fits = self._scheduler.fits(blocking)
+            self._prices[blocking] = self._price_of_new(blocking, self._scheduler.build(blocking)) if fits else inf
         return self._prices[blocking]
 
-    def _price_of_new(self, blocking: Blocking) -> float:
-        schedule = self._scheduler.build(blocking)
+    def _price_of_new(self, blocking: Blocking, schedule: Schedule) -> float:
         self.effort += len(schedule.operations)
         if _price(schedule) < _price(self._found[1]):
             self._found = blocking, schedule
         return _price(schedule)
 
     def _best_of_each_kind(self) -> list[Blocking]:
-        """The cheapest blocking of each kind: by dataflow, whether it is split along k and even, and the dimensions that are cut."""
+        """The cheapest whole blocking of each kind: by dataflow, whether it is split along k and even, and the dimensions that are cut."""
         kinds: dict[tuple[object, ...], Blocking] = {}
         for blocking in sorted(self._prices, key=self._prices.__getitem__):
             ranges = blocking.rows, blocking.columns, blocking.steps
-            kinds.setdefault((blocking.dataflow, bool(blocking.first_steps), blocking.is_even, *(len(cut) > 1 for cut in ranges)), blocking)
+            kind = blocking.dataflow, bool(blocking.first_steps), blocking.is_even, *(len(cut) > 1 for cut in ranges)
+            if not blocking.pieces:
+                kinds.setdefault(kind, blocking)
         return list(kinds.values())[:REFINED]
 
     def _cheapest(self, blocking: Blocking, move: Move, effort: int) -> Blocking:

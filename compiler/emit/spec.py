@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hwacc.config import INT32_BYTES, PARAMETER_BYTES, ArrayConfig
 from hwacc.errors import ModelError
@@ -38,6 +39,8 @@ class ContractionSpec:
         ``nk``: [N][K], for example TFLite's OHWI; ``kn``: [K][N]. K is (kernel_h, kernel_w, channels), row-major.
     divides_channels
         The groups are those of a convolution.
+    has_residual
+        Instead of a bias, int32 [M][N] are added, laid out as the output.
     per_channel
         The output's multiplier and shift come from the parameters buffer, not from ``multiplier`` and ``shift``.
     multiplier, shift, double_round, zero_point, clamp_min, clamp_max
@@ -64,6 +67,7 @@ class ContractionSpec:
     weights_layout: str = "nk"
     divides_channels: bool = False
     has_bias: bool = False
+    has_residual: bool = False
     output: str = "int32"
     per_channel: bool = False
     multiplier: int = 1 << 30
@@ -87,6 +91,8 @@ class ContractionSpec:
             value = getattr(self, name)
             if value not in known:
                 raise ModelError(f"{name} of a contraction must be one of {', '.join(known)}, not {value!r}")
+        if self.has_bias and self.has_residual:
+            raise ModelError("a contraction begins with a bias or with a residual, not with both")
         if self.input_layout == "km" and not self.is_matrix:
             raise ModelError("a convolution's input cannot be transposed; only that of a 1×1 kernel without stride and padding can")
         if self.gathers and not (self.is_matrix and self.input_layout == "mk"):
@@ -112,25 +118,25 @@ class ContractionSpec:
         layouts = {"input_layout": input_layout, "weights_layout": weights_layout}
         return cls(**sizes, **epilogue, **layouts, output=output, has_bias=has_bias)  # type: ignore[arg-type]
 
-    @property
+    @cached_property
     def without_values(self) -> ContractionSpec:
         """The same with a default for each value that makes no difference to how it is planned."""
         plain = replace(self, pad_value=0, zero_point=0, clamp_min=-128, clamp_max=127)
         return replace(plain, multiplier=1 << 30, shift=30, double_round=False)
 
-    @property
+    @cached_property
     def out_height(self) -> int:
         """Rows of the output picture."""
         top, bottom, _, _ = self.padding
         return (self.height + top + bottom - self.dilation[0] * (self.kernel_h - 1) - 1) // self.stride[0] + 1
 
-    @property
+    @cached_property
     def out_width(self) -> int:
         """Columns of the output picture."""
         _, _, left, right = self.padding
         return (self.width + left + right - self.dilation[1] * (self.kernel_w - 1) - 1) // self.stride[1] + 1
 
-    @property
+    @cached_property
     def m(self) -> int:
         """Rows of the product: output pixels."""
         return self.batch * self.out_height * self.out_width
@@ -140,7 +146,7 @@ class ContractionSpec:
         """Columns of the product: output channels."""
         return self.out_channels
 
-    @property
+    @cached_property
     def k(self) -> int:
         """Length of the reduction."""
         return self.kernel_h * self.kernel_w * self.channels
@@ -170,7 +176,7 @@ class ContractionSpec:
         """Whether requantisation parameters are read from memory."""
         return self.output == "int8" and self.per_channel
 
-    @property
+    @cached_property
     def is_matrix(self) -> bool:
         """Whether the input is the west operand as it lies in memory: [M][K] or [K][M]."""
         return self.kernel_h == self.kernel_w == 1 and self.stride == (1, 1) and not any(self.padding) and not self.divides_channels
@@ -190,7 +196,7 @@ class ContractionSpec:
         return -(-self.n // config.cols) * config.cols
 
     def slots(self, config: ArrayConfig) -> tuple[Slot, ...]:
-        """The buffers, in order; bias and parameters are there only if needed, padded to whole column tiles."""
+        """The buffers, in order; all but input, weights and output only if needed, bias and parameters padded to whole column tiles."""
         sizes = {name: self.groups * size for name, size in self.group_bytes(config).items()}
         if self.exchanged:
             sizes = {name: sizes[name] for name in ("weights", "input", *list(sizes)[2:])}
@@ -202,6 +208,7 @@ class ContractionSpec:
             "input": self.batch * self.height * self.width * self.channels,
             "weights": self.n * self.k,
             "bias": self.padded_channels(config) * INT32_BYTES if self.has_bias else 0,
+            "residual": self.m * self.n * INT32_BYTES if self.has_residual else 0,
             "parameters": self.padded_channels(config) * PARAMETER_BYTES if self.has_parameters else 0,
             "output": self.m * self.n * self.element_bytes,
         }
@@ -210,5 +217,5 @@ class ContractionSpec:
         """Bytes from where one group begins in each buffer to where the next does."""
         steps = self.group_bytes(config)
         if self.divides_channels:
-            steps |= {"input": self.channels, "output": self.n * self.element_bytes}
+            steps |= {"input": self.channels, "output": self.n * self.element_bytes, "residual": self.n * INT32_BYTES}
         return steps

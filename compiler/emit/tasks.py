@@ -1,4 +1,7 @@
-"""From the module of tasks to a program: buffers, constants, and the code of each task."""
+"""From the module of tasks to a program: buffers, constants, and the code of each task.
+
+The tasks are on memrefs, as ``bufferise-tasks`` makes them, or, where sizes are known only at run time, on tensors.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwacc.compiler.constants import constant_array, constant_scalar, dtype_name
+from hwacc.compiler.constants import dtype_name, tensor_content
 from hwacc.compiler.context import given_name, source_name
-from hwacc.compiler.dialects.hwacc import GEMM, TENSOR_OPS
+from hwacc.compiler.dialects.hwacc import CONTRACTIONS, has_residual, is_gemm, result_of
 from hwacc.compiler.emit.array_to_machine import machine_of
+from hwacc.compiler.emit.bufferise_tasks import MAIN, output_positions
 from hwacc.compiler.emit.contraction import read_contraction, read_product
 from hwacc.compiler.emit.cpu import ENTRY, cpu_code
 from hwacc.compiler.emit.machine import stream_of
 from hwacc.compiler.emit.unknown_sizes import UnknownSizes, is_dynamic
-from hwacc.compiler.transforms.build import VIEWS, users, view_root
-from hwacc.compiler.transforms.form_tasks import BACKEND, INPUTS, OUTPUTS, QUANTISATION
-from hwacc.compiler.transforms.passes import walk
+from hwacc.compiler.transforms.build import CONSTANTS, VIEWS, users, view_root
+from hwacc.compiler.transforms.form_tasks import BACKEND
+from hwacc.compiler.transforms.memory import SAME_BYTES, in_arena, storage_of
+from hwacc.compiler.transforms.passes import functions_of, walk
+from hwacc.compiler.transforms.tensor_function import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.writer.policy import policy_for
 from hwacc.compiler.writer.stream_writer import slots_of, writer_code
 from hwacc.config import ArrayConfig
@@ -30,10 +36,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Hears what is being compiled."""
-
-
-CONSTANTS = ("arith.constant", "linalg.fill", "tensor.empty")
-"""Operations of ``main`` whose results are the same at every run."""
 
 
 class ProgramBuilder:
@@ -60,15 +62,15 @@ class ProgramBuilder:
         """The program of that name."""
         functions = functions_of(module.operation)
         if any(is_dynamic(op) for function in functions.values() for op in (function, *walk(function))):
-            self._unknown = UnknownSizes(functions["main"], functions)
+            self._unknown = UnknownSizes(functions[MAIN], functions)
         if "hwacc" in self.backends:
             self._machine = functions_of(machine_of(module.operation))
-        block = functions["main"].regions[0].blocks[0]
-        returned = list(block.operations)[-1].operands
-        scales = iter(quantisations(functions["main"], len(block.arguments) + len(returned)))
-        for argument, label in zip(block.arguments, end_names(functions["main"], INPUTS, len(block.arguments))):
+        block = functions[MAIN].regions[0].blocks[0]
+        inputs, outputs = ends_of(functions[MAIN])
+        scales = iter(quantisations(functions[MAIN], len(inputs) + len(outputs)))
+        for argument, label in zip(inputs, end_names(functions[MAIN], INPUTS, len(inputs))):
             self._home[argument] = self.add_buffer(label, "input", argument, next(scales))
-        for value, label in zip(returned, end_names(functions["main"], OUTPUTS, len(returned))):
+        for value, label in zip(outputs, end_names(functions[MAIN], OUTPUTS, len(outputs))):
             self._home[view_root(value)] = self.add_buffer(label, "output", value, next(scales))
         for op in block.operations:
             self.visit(op.operation, functions)
@@ -76,26 +78,28 @@ class ProgramBuilder:
 
     def visit(self, op: ir.Operation, functions: dict[str, ir.Operation]) -> None:
         """Takes in one operation of ``main``."""
-        if op.name in CONSTANTS:
-            if any(user.name in ("func.call", *VIEWS) for user in users(op.results[0])):
-                self._home[op.results[0]] = self.add_constant(given_name(op.location) or "constant", content(op))
-        elif op.name in VIEWS:
+        if op.name in (*CONSTANTS, "memref.get_global"):
+            if any(user.name in ("func.call", *VIEWS, *SAME_BYTES) for user in users(op.results[0])):
+                self._home[op.results[0]] = self.add_constant(given_name(op.location) or "constant", tensor_content(op))
+        elif op.name in (*VIEWS, *SAME_BYTES):
             self._home[op.results[0]] = self._home[op.operands[0]]
         elif op.name == "func.call":
             function = functions[op.attributes["callee"].value]
-            for position, result in enumerate(op.results):
-                if result not in self._home:
-                    label = function.attributes["sym_name"].value + (f".{position}" if len(op.results) > 1 else "")
-                    self._home[result] = self.add_buffer(label, "intermediate", result)
-            reads = tuple(self._home[value] for value in op.operands)
-            self.tasks.append(self.task(function, reads, tuple(self._home[value] for value in op.results)))
+            read, written = ends_of_call(op, function)
+            for position, value in enumerate(written):
+                if value not in self._home:
+                    label = function.attributes["sym_name"].value + (f".{position}" if len(written) > 1 else "")
+                    self._home[value] = self.add_buffer(label, "intermediate", value)
+            reads, writes = (tuple(self._home[value] for value in values) for values in (read, written))
+            self.tasks.append(self.task(function, reads, writes))
 
     def add_buffer(self, name: str, role: str, value: ir.Value, quantisation: tuple[float, int] | None = None) -> int:
-        """Adds a buffer for a tensor; its index."""
+        """Adds a buffer for a tensor or memref; its index."""
+        place = storage_of(value).low if in_arena(value) else None
         dtype = dtype_name(value.type.element_type)
         if dtype is None:
             raise ModelError(f"{name} has elements of {value.type.element_type}, which no buffer can hold")
-        self.buffers.append(Buffer(name, role, dtype, self.shape(value, name), quantisation))
+        self.buffers.append(Buffer(name, role, dtype, self.shape(value, name), quantisation, place))
         return len(self.buffers) - 1
 
     def shape(self, value: ir.Value, name: str) -> tuple[int, ...]:
@@ -108,7 +112,7 @@ class ProgramBuilder:
         if key not in self._placed:
             self.buffers.append(Buffer(name, "constant", array.dtype.name, array.shape))
             self._placed[key] = len(self.buffers) - 1
-            self.constants[self._placed[key]] = array
+            self.constants[self._placed[key]] = np.ascontiguousarray(array)
         return self._placed[key]
 
     def task(self, function: ir.Operation, reads: tuple[int, ...], writes: tuple[int, ...]) -> Task:
@@ -137,14 +141,14 @@ class ProgramBuilder:
 
     def extent(self, function: ir.Operation, name: str) -> tuple[int, ...]:
         """The sizes of a task some of which are not known: of a matrix product (batch,) M, K and N, else those of the last result."""
-        products = [op for op in walk(function) if op.name == GEMM or op.name.endswith("matmul")]
-        result = products[0].results[0] if products else list(function.regions[0].blocks[0].operations)[-1].operands[-1]
+        products = [op for op in walk(function) if is_gemm(op) or op.name.endswith("matmul")]
+        result = result_of(products[0]) if products else list(function.regions[0].blocks[0].operations)[-1].operands[-1]
         sizes = self.shape(result, name)
         return (*sizes[:-1], self.shape(products[0].operands[0], name)[-1], sizes[-1]) if products else sizes
 
     def on_array(self, function: ir.Operation, name: str, reads: tuple[int, ...], writes: tuple[int, ...]) -> Implementation:
         """The stream of an array task, or the code that writes it; raises :class:`ModelError` where none can be."""
-        op = walk(function, *TENSOR_OPS)[0]
+        op = walk(function, *CONTRACTIONS)[0]
         if is_dynamic(op):
             return self.written(function, op, name, reads, writes)
         stream = stream_of(self._machine[name], self.config)
@@ -171,25 +175,25 @@ class ProgramBuilder:
     ) -> dict[str, int]:
         """The program's buffer for each slot of an array task."""
         arguments = list(function.regions[0].blocks[0].arguments)
-        buffers = {slot: reads[arguments.index(op.operands[position])] for position, slot in enumerate(("input", "weights"))}
+        varying = ("input", "weights", "residual") if has_residual(op) else ("input", "weights")
+        buffers = {slot: reads[arguments.index(op.operands[position])] for position, slot in enumerate(varying)}
         packed = {slot: self.add_constant(f"{name}.{slot}", array) for slot, array in constants.items()}
         return {**buffers, **packed, "output": writes[0]}
 
 
-def functions_of(module: ir.Operation) -> dict[str, ir.Operation]:
-    """The functions of a module, not of modules in it, by name."""
-    operations = (op.operation for op in module.regions[0].blocks[0].operations)
-    return {op.attributes["sym_name"].value: op for op in operations if op.name == "func.func"}
+def ends_of(main: ir.Operation) -> tuple[list[ir.Value], list[ir.Value]]:
+    """The model's inputs and outputs."""
+    block = main.regions[0].blocks[0]
+    arguments, written = list(block.arguments), output_positions(main)
+    inputs = [argument for position, argument in enumerate(arguments) if position not in written]
+    return inputs, [arguments[position] for position in written] or list(list(block.operations)[-1].operands)
 
 
-def content(op: ir.Operation) -> NDArray[Any]:
-    """What a constant, filled or empty tensor holds; for an empty one zeros."""
-    array = constant_array(op.results[0])
-    if array is not None:
-        return array
-    kind = op.results[0].type
-    number = constant_scalar(op.operands[0]) if op.name == "linalg.fill" else 0
-    return np.full(list(kind.shape), number, dtype_name(kind.element_type))
+def ends_of_call(op: ir.Operation, function: ir.Operation) -> tuple[list[ir.Value], list[ir.Value]]:
+    """What a call of a task reads and what it writes, or gives."""
+    operands, written = list(op.operands), output_positions(function)
+    read = [value for position, value in enumerate(operands) if position not in written]
+    return read, [operands[position] for position in written] or list(op.results)
 
 
 def end_names(main: ir.Operation, key: str, count: int) -> list[str]:

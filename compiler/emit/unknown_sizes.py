@@ -26,11 +26,15 @@ Shape = tuple[int, ...]
 
 
 def is_dynamic(op: ir.Operation) -> bool:
-    """Whether some size of a tensor that ``op`` takes or gives is known only at run time; of a function, that it takes or returns."""
+    """Whether a size of a tensor or memref of ``op`` is known only at run time: of one that it takes or gives; of a function, returns."""
+    from mlir import ir
+
     if op.name == "func.func":
         kind = op.attributes["function_type"].value
-        return not all(each.has_static_shape for each in (*kind.inputs, *kind.results))
-    return any(is_tensor(value) and not value.type.has_static_shape for value in (*op.operands, *op.results))
+        types = [*kind.inputs, *kind.results]
+    else:
+        types = [value.type for value in (*op.operands, *op.results)]
+    return any(isinstance(each, (ir.RankedTensorType, ir.MemRefType)) and not each.has_static_shape for each in types)
 
 
 class UnknownSizes:

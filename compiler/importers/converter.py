@@ -35,13 +35,20 @@ def run_reader(reader: ModuleType, arguments: Sequence[str], path: Path, *, kind
     try:
         answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     except (json.JSONDecodeError, IndexError):
-        ending = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"
-        raise ModelError(f"{path}: damaged {kind} (its reader ended with {ending})") from None
+        raise ModelError(f"{path}: {ending(run.returncode, run.stderr, kind)}") from None
     if "error" in answer:
         raise ModelError(f"{path}: {answer['error']}{complaint(run.stderr)}")
     if "missing" in answer:
         raise MissingToolError(f"reading {path.suffix} files needs {answer['missing']}; install it with: pip install 'hwacc[{extra}]'")
     return answer
+
+
+def ending(status: int, stderr: str, kind: str) -> str:
+    """What the end of a reader without an answer means: a library that it was killed in, or a fault of its own."""
+    if status < 0:
+        return f"damaged {kind} (its reader ended with signal {-status})"
+    words = [line.strip() for line in stderr.splitlines() if line.strip()] or [f"exit status {status}"]
+    return f"the reader broke down on this {kind} ({words[-1]})"
 
 
 def complaint(stderr: str) -> str:

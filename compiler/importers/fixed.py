@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 from hwacc.errors import InputError
@@ -53,6 +54,6 @@ def value_of(words: str) -> tuple[str, float]:
         value = float(number)
     except ValueError:
         name, value = "", 0.0
-    if not name:
+    if not name or not isfinite(value):
         raise InputError(f"{words!r} fixes no value; write NAME=NUMBER, such as sr=16000")
     return name, int(value) if value.is_integer() else value

@@ -17,11 +17,12 @@ reciprocal. ``ends`` has the quantisation of the inputs and outputs.
 from __future__ import annotations
 
 import json
-import resource
 import struct
 import sys
 from pathlib import Path
 from typing import Any
+
+from hwacc.compiler.importers.limits import limit_memory
 
 IDENTIFIER = b"TFL3"
 MEMORY_LIMIT = 8 << 30
@@ -30,8 +31,7 @@ MEMORY_LIMIT = 8 << 30
 
 def main() -> int:
     """Converts ``argv[1]`` to TOSA text in ``argv[2]``; prints the JSON line."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory(MEMORY_LIMIT)
     try:
         answer = convert(Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]))
     except ModelFault as fault:

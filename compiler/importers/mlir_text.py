@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwacc.compiler.bytecode import BEGIN as BYTECODE
+from hwacc.compiler.bytecode import require_readable
 from hwacc.compiler.context import DAMAGED, first_diagnostic
 from hwacc.compiler.importers import torch_mlir
 from hwacc.compiler.importers.one_function import as_one_function
@@ -21,9 +23,6 @@ from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
     from mlir import ir
-
-BYTECODE = b"ML\xefR"
-"""How MLIR bytecode begins."""
 
 STABLEHLO = (b"stablehlo.", b"chlo.", b"vhlo.")
 """How the names of StableHLO's operations begin."""
@@ -79,6 +78,7 @@ def parse_file(path: Path, where: str) -> ir.Module:
     """Parses a file in the current context; raises :class:`ModelError` naming ``where``."""
     from mlir import ir
 
+    require_readable(path, where)
     try:
         return ir.Module.parseFile(str(path))
     except ir.MLIRError as error:

@@ -15,9 +15,9 @@ from hwacc.compiler.context import place
 from hwacc.compiler.importers.resources import resources_to_constants
 from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
 from hwacc.compiler.transforms.fold_constants import FoldConstants
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS
 from hwacc.compiler.transforms.partition import is_number, is_tensor
 from hwacc.compiler.transforms.passes import Step, run_passes, walk
+from hwacc.compiler.transforms.tensor_function import INPUTS, OUTPUTS
 from hwacc.errors import ModelError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), o
         run_passes(module, INLINE)
         resources_to_constants(module)
         run_passes(module, TIDY)
+        require_one(module)
         if has_unknown_sizes(module):
             run_passes(module, SIZES)
     except ModelError as error:
@@ -84,6 +85,14 @@ def as_one_function(module: ir.Module, where: str, inputs: Sequence[str] = (), o
 def functions(module: ir.Module) -> list[ir.Operation]:
     """The functions of a module that have a body."""
     return [op for op in walk(module.operation, "func.func") if len(op.regions[0].blocks)]
+
+
+def require_one(module: ir.Module) -> None:
+    """Raises :class:`ModelError` where inlining left several functions."""
+    found = functions(module)
+    if len(found) > 1:
+        names = ", ".join(op.attributes["sym_name"].value + place(op) for op in found)
+        raise ModelError(f"a model is one function, and these are left: {names}; they call themselves, or stand in several modules")
 
 
 def has_unknown_sizes(module: ir.Module) -> bool:
@@ -141,7 +150,16 @@ def end_fault(kind: ir.Type) -> str:
 
     if not isinstance(kind, ir.RankedTensorType):
         return "only tensors with a known rank are supported"
+    if has_encoding(kind):
+        return "only dense tensors are supported"
     return "" if dtype_name(kind.element_type) else f"no buffer holds elements of {kind.element_type}"
+
+
+def has_encoding(kind: ir.Type) -> bool:
+    """Whether it is a tensor whose elements lie otherwise than densely: a sparse one, say."""
+    from mlir import ir
+
+    return isinstance(kind, ir.RankedTensorType) and kind.encoding is not None
 
 
 def require_supported(module: ir.Module, where: str) -> None:
@@ -167,6 +185,8 @@ def op_fault(op: ir.Operation) -> str:
     if (op.name in UNFOLLOWED or op.name.startswith("scf.")) and any(has_unknown_size(result.type) for result in op.results):
         return f"has the type {op.results[0].type}: sizes that are computed when the model runs are not supported"
     for result in op.results:
+        if has_encoding(result.type):
+            return f"has the type {result.type}: only dense tensors are supported"
         if isinstance(result.type, (ir.UnrankedTensorType, ir.ComplexType)) or "complex<" in str(result.type):
             return f"has the type {result.type}, which is not supported"
     return ""

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from hwacc.compiler.importers.limits import limit_memory
 
 OPSET = 17
 """Older models are converted to this version of the operators."""
@@ -38,8 +39,7 @@ class ModelFault(Exception):
 
 def main() -> int:
     """Does the request in ``argv[1]``, writes to ``argv[2]``, prints the JSON line."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory(MEMORY_LIMIT)
     try:
         answer = convert(json.loads(sys.argv[1]), Path(sys.argv[2]))
     except ModelFault as fault:
@@ -88,17 +88,33 @@ def load(path: Path) -> Any:
 
 
 def fix_values(model: Any, values: dict[str, float]) -> None:
-    """Makes constants of the inputs named in ``values``."""
-    import numpy as np
+    """Makes constants of the inputs named in ``values``; raises :class:`ModelFault` for a number that an input cannot be."""
     from onnx import helper, numpy_helper
 
     for name, value in values.items():
         given = input_named(model, name)
         kind = given.type.tensor_type
         sizes = [dim.dim_value for dim in kind.shape.dim]
-        array = np.full(sizes, value, helper.tensor_dtype_to_np_dtype(kind.elem_type))
+        if 0 in sizes:
+            raise ModelFault(f"input {name} has an open shape, and can be no constant")
+        array = repeated(value, sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type), name)
         model.graph.initializer.append(numpy_helper.from_array(array, name))
         model.graph.input.remove(given)
+
+
+def repeated(value: float, sizes: list[int], dtype: Any, name: str) -> Any:
+    """An array of the number; raises :class:`ModelFault` unless its elements can be that, rounded if they are floats."""
+    import numpy as np
+
+    try:
+        with np.errstate(over="ignore"):
+            array = np.full(sizes, value, dtype)
+        holds = np.isfinite(array).all() if array.dtype.kind == "f" else bool((array == value).all())
+    except (OverflowError, ValueError):
+        holds = False
+    if not holds:
+        raise ModelFault(f"input {name} is {np.dtype(dtype).name}, and cannot be {value}")
+    return array
 
 
 def fix_shapes(model: Any, shapes: dict[str, list[int]]) -> None:

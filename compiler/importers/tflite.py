@@ -19,8 +19,8 @@ from hwacc.compiler.importers import flatbuffer
 from hwacc.compiler.importers.converter import run_reader
 from hwacc.compiler.importers.tosa import TO_LINALG
 from hwacc.compiler.transforms.exact_quantise import SCALE, ZERO_POINT
-from hwacc.compiler.transforms.form_tasks import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import run_passes, walk
+from hwacc.compiler.transforms.tensor_function import INPUTS, OUTPUTS, QUANTISATION
 from hwacc.errors import ModelError
 
 if TYPE_CHECKING:

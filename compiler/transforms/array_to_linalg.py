@@ -11,6 +11,9 @@ becomes
     %init = linalg.broadcast ins(%bias) outs(%empty) dimensions = [0, 1, 2]
     %sum = linalg.conv_2d_nhwc_fhwc ins(%padded, %w) outs(%init)
     %y = linalg.generic ins(%sum, %multiplier, %shift) { tosa.apply_scale; arith.addi; arith.maxsi; arith.minsi; arith.trunci }
+
+An operation on memrefs gets tensors of what it reads, and ``bufferization.materialize_in_destination`` of the result: upstream's
+bufferization then computes it in place.
 """
 
 from __future__ import annotations
@@ -20,18 +23,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import CONV2D, TENSOR_OPS, channel_count, group_count
-from hwacc.compiler.transforms.build import elementwise, integer, replace, scalar, size_of, tensor_type
+from hwacc.compiler.constants import constant_array, constant_attribute, make_constant
+from hwacc.compiler.dialects.hwacc import (
+    CONV2D,
+    INTO,
+    MEMREF_OPS,
+    channel_count,
+    create,
+    group_count,
+    has_residual,
+    operands_of,
+    result_of,
+)
+from hwacc.compiler.transforms.build import defining, elementwise, integer, replace, scalar, size_of, tensor_type
 from hwacc.compiler.transforms.passes import Pass
-from hwacc.compiler.transforms.verify_hwacc import sound_ops
+from hwacc.compiler.transforms.verify_hwacc import folded_ops
 
 if TYPE_CHECKING:
     from mlir import ir
 
 
 class ArrayToLinalg(Pass):
-    """``array-to-linalg``: ``hwacc.conv2d`` and ``hwacc.gemm`` become linalg operations."""
+    """``array-to-linalg``: ``hwacc.conv2d`` and ``hwacc.gemm``, on tensors or on memrefs, become linalg operations on tensors."""
 
     name = "array-to-linalg"
 
@@ -43,10 +56,35 @@ def lower_array_ops(root: ir.Operation) -> None:
     """Lowers the array operations under ``root``."""
     from mlir import ir
 
-    for op in sound_ops(root, *TENSOR_OPS):
+    for found in folded_ops(root):
+        with found.location:
+            op = on_tensors(found) if found.name in MEMREF_OPS else found
         with ir.InsertionPoint(op), op.location:
             total = convolution(op) if op.name == CONV2D else product(op)
             replace(op, rescaled(op, total) if len(op.operands) > 3 else total)
+
+
+def on_tensors(op: ir.Operation) -> ir.Operation:
+    """The operation on tensors in place of ``op``, which is on memrefs; its result goes to the output."""
+    from mlir import ir
+    from mlir.dialects import arith, bufferization
+
+    tensors: dict[ir.Value, ir.Value] = {}
+    with ir.InsertionPoint(op):
+        for value in operands_of(op):
+            source, kind = defining(value), tensor_type(list(value.type.shape), value.type.element_type)
+            content = constant_attribute(source) if source is not None else None
+            if content is not None:
+                tensors[value] = arith.ConstantOp(kind, content).result
+            elif value not in tensors:
+                tensors[value] = bufferization.ToTensorOp(kind, value, restrict=True).result
+        output = result_of(op)
+        kind = tensor_type(list(output.type.shape), output.type.element_type)
+        attributes = {name: op.attributes[name] for name in op.attributes}
+        made = create(op.name.removesuffix(INTO), [tensors[value] for value in operands_of(op)], kind, **attributes)
+        bufferization.MaterializeInDestinationOp(None, made.results[0], output, restrict=True, writable=True)
+    op.erase()
+    return made
 
 
 def convolution(op: ir.Operation) -> ir.Value:
@@ -100,9 +138,11 @@ def product(op: ir.Operation) -> ir.Value:
 
 
 def broadcast_bias(op: ir.Operation) -> ir.Value:
-    """The accumulator's start: the bias in every row, or 0 where nobody knows how many channels there are."""
+    """The accumulator's start: the residual, the bias in every row, or 0 where nobody knows how many channels there are."""
     from mlir.dialects import linalg, tensor
 
+    if has_residual(op):
+        return op.operands[2]
     shape = list(op.results[0].type.shape)
     empty = tensor.EmptyOp(result_sizes(op), integer(32)).result
     if shape[-1] < 0:

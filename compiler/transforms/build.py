@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 VIEWS = ("tensor.collapse_shape", "tensor.expand_shape")
 """Operations that only rename the elements of a row-major buffer."""
 
+CONSTANTS = ("arith.constant", "linalg.fill", "tensor.empty")
+"""Operations of ``main`` whose results are the same at every run."""
+
 Body = Callable[..., "ir.Value"]
 """Gets the scalar inputs of one element, gives the scalar result."""
 

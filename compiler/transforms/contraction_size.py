@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array
 from hwacc.compiler.dialects.hwacc import CONV2D, TENSOR_OPS, group_count
+from hwacc.compiler.transforms.build import defining
 from hwacc.compiler.transforms.linalg_form import Form, read_form
 from hwacc.compiler.transforms.loop_roles import with_roles
 from hwacc.compiler.transforms.reasons import NotForArray
@@ -78,6 +79,24 @@ def size_of(form: Form) -> Size:
     if roles.windows:
         return Size("conv2d", rows, length, columns, batch)
     return Size("gemm" if constant_array(form.right.value) is None else "dense", rows, length, columns, batch)
+
+
+def inner_macs(op: ir.Operation) -> int:
+    """Multiply-accumulates of the contractions in the loops and branches of ``op``: as often as a loop is known to turn, else once."""
+    inside = sum(inner_macs(inner.operation) for region in op.regions for block in region.blocks for inner in block.operations)
+    own = contraction_size(op).macs if is_contraction(op) and len(op.results) else 0
+    return own + turns(op) * inside
+
+
+def turns(op: ir.Operation) -> int:
+    """How often a loop with constant bounds turns; 1 for anything else."""
+    if op.name != "scf.for":
+        return 1
+    bounds = [defining(value) for value in list(op.operands)[:3]]
+    if any(bound is None or bound.name != "arith.constant" for bound in bounds):
+        return 1
+    first, end, step = (bound.attributes["value"].value for bound in bounds if bound is not None)
+    return len(range(first, end, step)) if step > 0 else 1
 
 
 def product(sizes: Iterable[int]) -> int:

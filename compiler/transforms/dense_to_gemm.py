@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import CONV2D, GEMM, create, group_count, integer_attribute
+from hwacc.compiler.dialects.hwacc import CONV2D, GEMM, create, group_count, has_residual, integer_attribute
 from hwacc.compiler.transforms.build import replace, tensor_type
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.verify_hwacc import sound_ops
@@ -62,7 +62,8 @@ def rewrite(op: ir.Operation) -> None:
     batch, _, _, channels = list(result.shape)
     attributes = {name: op.attributes[name] for name in KEPT}
     with ir.InsertionPoint(op), op.location:
-        operands = [as_matrix(op.operands[0]), as_matrix(op.operands[1]), *list(op.operands)[2:]]
+        matrices = 3 if has_residual(op) else 2
+        operands = [*map(as_matrix, list(op.operands)[:matrices]), *list(op.operands)[matrices:]]
         flat = tensor_type([batch, channels], result.element_type)
         gemm = create(GEMM, operands, flat, input_km=integer_attribute(0, 1), weights_kn=integer_attribute(0, 1), **attributes)
         replace(op, tensor.expand_shape(result, gemm.results[0], GROUPS, [], list(result.shape)))

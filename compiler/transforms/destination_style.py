@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.transforms.passes import Pass, walk
+from hwacc.compiler.transforms.passes import Pass, RejectedError, walk
 from hwacc.compiler.transforms.tensor_function import require_tensor_function
 
 if TYPE_CHECKING:
@@ -30,13 +30,22 @@ if TYPE_CHECKING:
 
 
 class DestinationStyle(Pass):
-    """``destination-style``: every function takes memrefs, its results last, and returns nothing."""
+    """``destination-style``: every function takes memrefs, its results last, and returns nothing; one that does so already stays."""
 
     name = "destination-style"
 
     def run(self, module: ir.Operation) -> None:
         for function in walk(module, "func.func"):
-            rewrite(function)
+            if not has_style(function):
+                rewrite(function)
+
+
+def has_style(function: ir.Operation) -> bool:
+    """Whether a function takes memrefs only, and returns nothing."""
+    from mlir import ir
+
+    kind = function.attributes["function_type"].value
+    return bool(kind.inputs) and not kind.results and all(isinstance(each, ir.MemRefType) for each in kind.inputs)
 
 
 def rewrite(function: ir.Operation) -> None:
@@ -47,7 +56,7 @@ def rewrite(function: ir.Operation) -> None:
     block = require_tensor_function(function)
     terminator = list(block.operations)[-1].operation
     kind = function.attributes["function_type"].value
-    buffers = [ir.MemRefType.get(list(t.shape), t.element_type) for t in (*kind.inputs, *kind.results)]
+    buffers = [buffer_of(each, function) for each in (*kind.inputs, *kind.results)]
     with function.location:
         with ir.InsertionPoint.at_block_begin(block):
             for argument, buffer in zip(list(block.arguments), buffers):
@@ -62,3 +71,15 @@ def rewrite(function: ir.Operation) -> None:
             ir.Operation.create("func.return")
         terminator.erase()
         function.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(buffers, []))
+
+
+def buffer_of(kind: ir.RankedTensorType, function: ir.Operation) -> ir.MemRefType:
+    """The buffer of a tensor; reports on ``function`` and raises :class:`RejectedError` for elements that no buffer holds."""
+    from mlir import ir
+
+    try:
+        return ir.MemRefType.get(list(kind.shape), kind.element_type)
+    except ir.MLIRError:
+        name = function.attributes["sym_name"].value
+        function.location.emit_error(f"function {name} takes or returns {kind}, whose elements no buffer can hold")
+        raise RejectedError from None

@@ -29,13 +29,17 @@ def only_elementwise_user(value: ir.Value) -> ir.Operation | None:
         return None
     op = found[0]
     maps = list(op.attributes["indexing_maps"])
-    rank = len(value.type.shape)
-    dims = ", ".join(f"d{i}" for i in range(rank))
-    identity = f"affine_map<({dims}) -> ({dims})>"
+    identity = identity_map(len(value.type.shape))
     position = [operand == value for operand in op.operands].index(True)
     parallel = all("parallel" in str(kind) for kind in op.attributes["iterator_types"])
     same = str(maps[position]) == identity and str(maps[-1]) == identity
     return op if parallel and same and len(op.results) == 1 and position < len(maps) - 1 else None
+
+
+def identity_map(rank: int) -> str:
+    """How an indexing map prints that leaves ``rank`` dimensions as they are."""
+    dims = ", ".join(f"d{i}" for i in range(rank))
+    return f"affine_map<({dims}) -> ({dims})>"
 
 
 def match_clamp(value: ir.Value) -> Clamp:

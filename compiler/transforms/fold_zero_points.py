@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import GEMM, TENSOR_OPS, integer_attribute
+from hwacc.compiler.dialects.hwacc import GEMM, TENSOR_OPS, has_residual, integer_attribute
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.verify_hwacc import sound_ops
 from hwacc.reference import wrap32
@@ -39,7 +39,7 @@ class FoldZeroPoints(Pass):
         from mlir import ir
 
         for op in sound_ops(module, *TENSOR_OPS):
-            if op.attributes["input_zero_point"].value == 0:
+            if op.attributes["input_zero_point"].value == 0 or has_residual(op):
                 continue
             weights, bias = constant_array(op.operands[1]), constant_array(op.operands[2])
             if weights is None or bias is None:

@@ -33,14 +33,15 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array, constant_scalar
 from hwacc.compiler.context import given_name
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS, integer_attribute
+from hwacc.compiler.dialects.hwacc import TENSOR_OPS, has_residual, integer_attribute
 from hwacc.compiler.names import short_name, unique_names
+from hwacc.compiler.transforms.assertions import drop_assertions
 from hwacc.compiler.transforms.build import VIEWS, defining, users
-from hwacc.compiler.transforms.contraction_size import contraction_size
+from hwacc.compiler.transforms.contraction_size import contraction_size, inner_macs
 from hwacc.compiler.transforms.partition import Group, is_cheap, outer_operands, partition
-from hwacc.compiler.transforms.passes import Pass, walk
-from hwacc.compiler.transforms.reasons import noted
-from hwacc.compiler.transforms.tensor_function import require_tensor_function
+from hwacc.compiler.transforms.passes import Pass, RejectedError, walk
+from hwacc.compiler.transforms.reasons import inside, noted
+from hwacc.compiler.transforms.tensor_function import INPUTS, OUTPUTS, QUANTISATION, require_tensor_function
 from hwacc.compiler.transforms.verify_hwacc import sound_ops
 from hwacc.errors import ModelError
 from hwacc.program import describe_shape
@@ -54,12 +55,6 @@ NOT_A_CONTRACTION = "neither a convolution nor a matrix product"
 """Reason of the tasks that the array is not made for."""
 
 
-INPUTS, OUTPUTS = "hwacc.inputs", "hwacc.outputs"
-"""Attributes of the model's function: the names of its arguments and of its results."""
-QUANTISATION = "hwacc.quantisation"
-"""Attribute likewise: for each argument, then each result, the scale and the zero point, or nothing."""
-
-
 class FormTasks(Pass):
     """``form-tasks``: the only function becomes ``main``, which calls one function for each task."""
 
@@ -69,7 +64,9 @@ class FormTasks(Pass):
         functions = walk(module, "func.func")
         if len(functions) != 1:
             raise ModelError(f"a model must be one function, not {len(functions)}")
-        sound_ops(module, *TENSOR_OPS)
+        for op in reversed(sound_ops(module, *TENSOR_OPS)):
+            if not users(op.results[0]):
+                op.erase()
         Outliner(module, functions[0]).run()
 
 
@@ -88,6 +85,7 @@ class Outliner:
         self.module = module
         self.function = function
         self.block = require_tensor_function(function)
+        drop_assertions(self.block)
         self.terminator = list(self.block.operations)[-1].operation
 
     def run(self) -> None:
@@ -95,6 +93,7 @@ class Outliner:
         from mlir import ir
         from mlir.dialects import func
 
+        require_results(self.block)
         groups = partition(self.block)
         names = unique_names([wanted_name(group, number) for number, group in enumerate(groups)])
         with ir.InsertionPoint.at_block_begin(self.module.regions[0].blocks[0]), self.function.location:
@@ -162,19 +161,29 @@ class Outliner:
         body.mapped.update(zip(op.results, made.results))
 
 
+def require_results(block: ir.Block) -> None:
+    """Reports operations that give nothing, which no task could be made of, and raises :class:`RejectedError`; assertions are none."""
+    found = [op.operation for op in list(block.operations)[:-1] if not len(op.results) and op.name != "cf.assert"]
+    for op in found:
+        op.location.emit_error(f"{op.name} gives nothing that a task could return; a model is made of operations on tensors")
+    if found:
+        raise RejectedError
+
+
 def arguments_of(group: Group) -> list[ir.Value]:
     """The values that a task's function takes: results of other tasks, inputs, and constants that deserve a buffer."""
     inside = {result for op in group.ops for result in op.results}
     found: dict[ir.Value, None] = {}
+    kept = {value for op in group.ops for inner in walk(op, *TENSOR_OPS) for value in list(inner.operands)[2:]}
     for op in group.ops:
         on_array = op.name in TENSOR_OPS
-        work = list(op.operands)[:2] if on_array else outer_operands(op)
+        work = list(op.operands)[: 3 if has_residual(op) else 2] if on_array else outer_operands(op)
         while work:
             value = work.pop(0)
             producer = defining(value)
             if value in inside:
                 continue
-            if producer is None or not is_cheap(producer) or on_array or deserves_buffer(value):
+            if producer is None or not is_cheap(producer) or on_array or (deserves_buffer(value) and value not in kept):
                 found[value] = None
             else:
                 work += list(producer.operands)
@@ -219,20 +228,25 @@ def describe(function: ir.Operation, group: Group) -> None:
     on_array = group.seed is not None and group.seed.name in TENSOR_OPS
     size = contraction_size(group.seed) if group.seed is not None else None
     shape = size.words if size else describe_shape(list(group.ops[-1].results[0].type.shape))
-    reasons = [noted(op) for op in group.ops if noted(op)] or ["" if on_array else own_reason(group)]
+    reasons = [noted(inner) for op in group.ops for inner in (op, *walk(op)) if noted(inner)] or ["" if on_array else own_reason(group)]
     texts = {"operations": operations_of(group)}
     texts |= {"backend": "hwacc" if on_array else "cpu", "kind": size.kind if size else "other", "shape": shape, "reason": reasons[0]}
     for key, text in texts.items():
         function.attributes[f"hwacc.{key}"] = ir.StringAttr.get(text, function.context)
+    macs = size.macs if size else sum(map(inner_macs, group.ops))
+    if macs >= 2**63:
+        function.location.emit_error(f"{group.ops[-1].name}: {macs} multiply-accumulates are more than a program can state")
+        raise RejectedError
     with function.context:
-        function.attributes["hwacc.macs"] = integer_attribute(size.macs if size else 0, 64)
+        function.attributes["hwacc.macs"] = integer_attribute(macs, 64)
 
 
 def own_reason(group: Group) -> str:
     """Why the array does not run a task whose operations have no reason noted."""
-    return (
-        NOT_A_CONTRACTION if group.seed is None else f"{group.seed.name.removeprefix('linalg.')}: not a form that array tasks are made of"
-    )
+    if group.seed is not None:
+        return f"{group.seed.name.removeprefix('linalg.')}: not a form that array tasks are made of"
+    nested = [inner for op in group.ops for inner in walk(op, *TENSOR_OPS)]
+    return inside(nested[0]) if nested else NOT_A_CONTRACTION
 
 
 def operations_of(group: Group) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwacc.compiler.constants import constant_array, make_constant
-from hwacc.compiler.dialects.hwacc import TENSOR_OPS
+from hwacc.compiler.dialects.hwacc import TENSOR_OPS, has_residual
 from hwacc.compiler.transforms.build import defining, replace
 from hwacc.compiler.transforms.elementwise_match import is_element, only_elementwise_user, yielded
 from hwacc.compiler.transforms.moves import moves_after, per_channel
@@ -38,7 +38,7 @@ class FuseBias(Pass):
 
     def run(self, module: ir.Operation) -> None:
         for op in sound_ops(module, *TENSOR_OPS):
-            if str(op.results[0].type.element_type) == "i32":
+            if str(op.results[0].type.element_type) == "i32" and not has_residual(op):
                 while fuse(op):
                     pass
 

@@ -7,6 +7,7 @@ the model is compiled. A range found by calibration stands on the operation for 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_array
@@ -14,8 +15,9 @@ from hwacc.compiler.context import given_name
 from hwacc.compiler.names import short_name, unique_names
 from hwacc.compiler.transforms.build import defining
 from hwacc.compiler.transforms.loop_nest import Read
-from hwacc.compiler.transforms.passes import walk
+from hwacc.compiler.transforms.passes import RejectedError, walk
 from hwacc.compiler.transforms.quantised_operand import Range
+from hwacc.compiler.transforms.reasons import is_in_function
 
 if TYPE_CHECKING:
     from mlir import ir
@@ -40,8 +42,46 @@ CONVOLUTIONS = {
 
 
 def layers(root: ir.Operation) -> list[ir.Operation]:
-    """The layers under ``root``, in order."""
-    return [op for op in walk(root) if is_layer(op)]
+    """The layers under ``root``, in order. A contraction in a loop or a branch is none: the array could not run it."""
+    return [op for op in walk(root) if is_layer(op) and is_in_function(op)]
+
+
+def sound_layers(root: ir.Operation, *, named: bool) -> list[ir.Operation]:
+    """The layers under ``root``, for a pass that reads what is noted on them; ``named``: each must have its name.
+
+    Raises :class:`RejectedError` after reporting those whose notes are none.
+    """
+    found = layers(root)
+    faults = [(op, note_fault(op, named=named)) for op in found]
+    for op, fault in faults:
+        if fault:
+            op.location.emit_error(f"{op.name}: {fault}")
+    if any(fault for _, fault in faults):
+        raise RejectedError
+    return found
+
+
+def note_fault(op: ir.Operation, *, named: bool) -> str:
+    """What is wrong with the name and the ranges noted on a layer; empty if nothing is."""
+    from mlir import ir
+
+    if named and LAYER not in op.attributes:
+        return f"has no {LAYER}; run mark-layers before this pass"
+    if LAYER in op.attributes and not isinstance(op.attributes[LAYER], ir.StringAttr):
+        return f"{LAYER} must be a word, not {op.attributes[LAYER]}"
+    if RANGES in op.attributes and not are_ranges(op.attributes[RANGES]):
+        return f"{RANGES} must be a list of two array<f64: least, largest>, empty where it is not known, not {op.attributes[RANGES]}"
+    return ""
+
+
+def are_ranges(attribute: ir.Attribute) -> bool:
+    """Whether an attribute is a range, finite and in order, or nothing, for each operand."""
+    from mlir import ir
+
+    if not isinstance(attribute, ir.ArrayAttr) or len(attribute) != len(OPERANDS):
+        return False
+    pairs = [list(each) for each in attribute if isinstance(each, ir.DenseF64ArrayAttr)]
+    return len(pairs) == len(OPERANDS) and all(not pair or (len(pair) == 2 and -inf < pair[0] <= pair[1] < inf) for pair in pairs)
 
 
 def is_layer(op: ir.Operation) -> bool:

@@ -36,7 +36,7 @@ from hwacc.compiler.transforms.loop_roles import with_roles
 from hwacc.compiler.transforms.narrow_factors import narrowed
 from hwacc.compiler.transforms.open_sizes import product_of_open_sizes
 from hwacc.compiler.transforms.passes import Pass, walk
-from hwacc.compiler.transforms.reasons import NotForArray, note
+from hwacc.compiler.transforms.reasons import NotForArray, note, require_in_function
 from hwacc.compiler.transforms.to_conv2d import convolution
 from hwacc.compiler.transforms.to_gemm import product
 
@@ -57,6 +57,7 @@ class NormaliseContractions(Pass):
             if form is None:
                 continue
             try:
+                require_in_function(op)
                 if not len(op.results):
                     raise NotForArray("works on memrefs; the array takes operations on tensors")
                 with ir.InsertionPoint(op), op.location:

@@ -8,6 +8,7 @@ the verifier behind it and its errors carry locations.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,7 +45,7 @@ def run_passes(module: ir.Module, steps: Sequence[Step], *, print_ir: bool = Fal
     from mlir import ir
     from mlir.passmanager import PassManager
 
-    raised: list[Exception] = []
+    raised: list[BaseException] = []
     manager = PassManager("builtin.module", context=module.context)
     for step in steps:
         if isinstance(step, str):
@@ -58,12 +59,17 @@ def run_passes(module: ir.Module, steps: Sequence[Step], *, print_ir: bool = Fal
     try:
         manager.run(module.operation)
     except ir.MLIRError as error:
-        if raised:
-            raise raised[0] from None
+        if raised and not (isinstance(raised[0], RejectedError) and error.error_diagnostics):
+            raise known(raised[0]) from None
         raise ModelError(first_diagnostic(error)) from None
 
 
-def guarded(step: Pass, raised: list[Exception]) -> Callable[[Any, Any], None]:
+def known(error: BaseException) -> BaseException:
+    """``error``; that of a pass which refused the module without a word, in words."""
+    return ModelError(f"pass {error} refused the module and reported nothing") if isinstance(error, RejectedError) else error
+
+
+def guarded(step: Pass, raised: list[BaseException]) -> Callable[[Any, Any], None]:
     """A callback for the pass manager: what ``step`` raises is kept in ``raised``, and the pipeline fails.
 
     An exception must not cross the C++ frames of the pass manager.
@@ -74,16 +80,23 @@ def guarded(step: Pass, raised: list[Exception]) -> Callable[[Any, Any], None]:
             with op.context, op.location:
                 step.run(op.operation)
         except RejectedError:
+            raised.append(RejectedError(step.name))
             handle.signal_pass_failure()
-        except Exception as error:
-            raised.append(error if isinstance(error, HwaccError) else located(error, step))
+        except HwaccError as error:
+            raised.append(error)
+            handle.signal_pass_failure()
+        except (Exception, SystemExit) as error:
+            raised.append(located(error, step))
             handle.signal_pass_failure()
 
     return call
 
 
-def located(error: Exception, step: Pass) -> Exception:
-    """``error``, with a note that says in which pass it was raised."""
+def located(error: BaseException, step: Pass) -> BaseException:
+    """``error``, with a note that says in which pass it was raised; of a user's own pass, where that raised it."""
+    if not type(step).__module__.startswith("hwacc."):
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        return ModelError(f"pass {step.name} raised {type(error).__name__}: {error} (at {line.filename}:{line.lineno})")
     error.args = (f"in pass {step.name}: {error}", *error.args[1:])
     return error
 
@@ -99,6 +112,12 @@ def walk(root: ir.Operation, *names: str) -> list[ir.Operation]:
     found: list[ir.Operation] = []
     collect(root, found)
     return [op for op in found if not names or op.name in names]
+
+
+def functions_of(module: ir.Operation) -> dict[str, ir.Operation]:
+    """The functions of a module, not of modules in it, by name."""
+    operations = (op.operation for op in module.regions[0].blocks[0].operations)
+    return {op.attributes["sym_name"].value: op for op in operations if op.name == "func.func"}
 
 
 def collect(root: ir.Operation, found: list[ir.Operation]) -> None:

@@ -35,7 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.transforms.build import replace
-from hwacc.compiler.transforms.layers import CONVOLUTIONS, FLOAT, layers, place_of
+from hwacc.compiler.transforms.layers import CONVOLUTIONS, FLOAT, place_of, sound_layers
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.quantised_convolution import quantised_convolution
 from hwacc.compiler.transforms.quantised_product import quantised_product
@@ -51,7 +51,7 @@ class QuantiseContractions(Pass):
     name = "quantise-contractions"
 
     def run(self, module: ir.Operation) -> None:
-        for op in layers(module):
+        for op in sound_layers(module, named=False):
             result = quantised(op) if FLOAT not in op.attributes else None
             if result is not None:
                 replace(op, result)

@@ -58,7 +58,7 @@ class RequantiseOnArray(Pass):
 
 def chain_behind(op: ir.Operation) -> list[ir.Operation]:
     """The operations between an integer contraction and int8, each the only user of the one before; none if that is not what follows."""
-    if str(op.results[0].type.element_type) != "i32" or not starts_at_zero(op):
+    if not len(op.results) or str(op.results[0].type.element_type) != "i32" or not starts_at_zero(op):
         return []
     chain: list[ir.Operation] = []
     value = op.results[0]

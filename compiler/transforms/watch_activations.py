@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwacc.compiler.transforms.layers import FLOAT, activations, layers
+from hwacc.compiler.transforms.layers import FLOAT, activations, sound_layers
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.watched_results import return_also
 
@@ -26,4 +26,4 @@ class WatchActivations(Pass):
     name = "watch-activations"
 
     def run(self, module: ir.Operation) -> None:
-        return_also(module, [pair for op in layers(module) if FLOAT not in op.attributes for pair in activations(op)])
+        return_also(module, [pair for op in sound_layers(module, named=True) if FLOAT not in op.attributes for pair in activations(op)])

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.quantisation import FLOAT_RESULT, INT8_RESULT
-from hwacc.compiler.transforms.layers import FLOAT, LAYER, layers
+from hwacc.compiler.transforms.layers import FLOAT, LAYER, sound_layers
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.quantise_contractions import quantised
 from hwacc.compiler.transforms.watched_results import return_also
@@ -29,7 +29,7 @@ class WatchLayers(Pass):
 
     def run(self, module: ir.Operation) -> None:
         found: list[tuple[str, ir.Value]] = []
-        for op in layers(module):
+        for op in sound_layers(module, named=True):
             result = quantised(op) if FLOAT not in op.attributes else None
             if result is not None:
                 name = op.attributes[LAYER].value

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.quantisation import WATCHED
-from hwacc.compiler.transforms.form_tasks import OUTPUTS, QUANTISATION
 from hwacc.compiler.transforms.passes import walk
-from hwacc.compiler.transforms.tensor_function import require_tensor_function
+from hwacc.compiler.transforms.tensor_function import OUTPUTS, QUANTISATION, require_tensor_function
 from hwacc.errors import ModelError
 
 if TYPE_CHECKING:

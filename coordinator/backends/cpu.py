@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwacc.coordinator.backends.allocations import RAN_OUT, check_allocations
 from hwacc.errors import MissingToolError, ProgramError
 from hwacc.program import MEMREF_ENTRY, Implementation
 
@@ -45,17 +46,22 @@ class CpuFunction:
         self._engine = compile_code(implementation.code.decode(errors="replace"))
         self._count = len(implementation.buffers)
         self._takes_descriptors = implementation.entry == MEMREF_ENTRY
-        self._call = packed_call(self._engine, implementation.entry)
+        self._call, self._ran_out = (packed_call(self._engine, entry) for entry in (implementation.entry, RAN_OUT))
 
     def __call__(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Runs the code, with the GIL released.
 
-        ``arrays`` are C-contiguous and have the dtypes and shapes that the program states.
+        ``arrays`` are C-contiguous and have the dtypes and shapes that the program states. Raises MemoryError where there is no
+        room for what lies between them; what the code writes is then not complete.
         """
         if len(arrays) != self._count or not all(array.flags.c_contiguous for array in arrays):
             raise ProgramError(f"CPU code takes {self._count} contiguous arrays")
         wanted = [descriptor_of(array) for array in arrays] if self._takes_descriptors else arrays
         self._call([ctypes.c_void_p(array.ctypes.data) for array in wanted])
+        ran_out = ctypes.c_uint8()
+        self._ran_out([ran_out])
+        if ran_out.value:
+            raise MemoryError
 
 
 def descriptor_of(array: NDArray[Any]) -> NDArray[np.int64]:
@@ -85,7 +91,7 @@ def packed_call(engine: ExecutionEngine, entry: str) -> Callable[[Sequence[Any]]
 
 
 def compile_code(code: str) -> ExecutionEngine:
-    """Machine code for LLVM-dialect text; raises :class:`ProgramError` if it is none."""
+    """Machine code for LLVM-dialect text, its allocations checked; raises :class:`ProgramError` if it is none."""
     try:
         from mlir import ir
         from mlir.execution_engine import ExecutionEngine
@@ -95,6 +101,8 @@ def compile_code(code: str) -> ExecutionEngine:
     context.emit_error_diagnostics = False
     with context:
         try:
-            return ExecutionEngine(ir.Module.parse(code), opt_level=OPTIMIZATION)
+            module = ir.Module.parse(code)
+            check_allocations(module)
+            return ExecutionEngine(module, opt_level=OPTIMIZATION)
         except (ir.MLIRError, RuntimeError) as error:
             raise ProgramError(f"CPU code cannot be compiled ({' '.join(str(error).split())}); compile the model again") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hwacc.chain import submissions
 from hwacc.coordinator.backend import Launch, Tensor
@@ -31,10 +32,11 @@ class HwaccBackend:
 
         def launch(tensors: Sequence[Tensor]) -> int | None:
             memory = dict(zip((buffer for each in implementations for buffer in each.buffers), (tensor.memory for tensor in tensors)))
+            limits: dict[str, Any] = {"max_cycles": self._max_cycles, "seconds": self._seconds}
             cycles = 0
             for stream, buffers in found:
                 memories = [memory[buffer] for buffer in buffers]
-                cycles += self.device.run(stream, memories, max_cycles=self._max_cycles, seconds=self._seconds).cycles
+                cycles += self.device.run(stream, memories, **limits, shared=len(implementations) > 1).cycles
             return cycles if self.device.counts_cycles else None
 
         return launch

@@ -168,7 +168,7 @@ def _load_runs(config: ArrayConfig, memory: Bytes, target: Bytes, descriptor: is
     inside = (offsets >= low[:, None]) & (offsets < high[:, None])
     begin, end = (0, run) if descriptor["bounded"] else (low, high)
     leaves_target = (local + begin < 0) | (local + end > target.size)
-    leaves_memory = (inside & (addresses >= memory.size)).any(axis=1)
+    leaves_memory: NDArray[np.bool_] = np.any(inside & (addresses >= memory.size), axis=1)
     _require_runs({isa.Status.BAD_LOCAL_ADDRESS: leaves_target, isa.Status.READ_ERROR: leaves_memory})
     wanted, places = addresses[inside], local[:, None] + offsets
     if descriptor["bounded"]:

@@ -10,6 +10,7 @@ import click
 from hwacc.commands.bench_compile import compiling
 from hwacc.commands.bench_cost_model import cost_model
 from hwacc.commands.bench_heatmap import heatmap
+from hwacc.commands.bench_networks import networks
 from hwacc.commands.bench_survey import survey
 from hwacc.commands.console import answer_json, new_table, progress, say, show_table
 from hwacc.commands.options import ARRAYS, ConfigChoice, array_option, config_options, json_option, memory_latency_option
@@ -44,6 +45,7 @@ def command() -> None:
       hwacc bench heatmap --k 64,256 --out i32 --output heatmap.png
       hwacc bench survey --random 300 --estimate
       hwacc bench cost-model --random 40
+      hwacc bench networks examples/models/*.tflite
       hwacc bench simulator --json
       hwacc bench compile --products 1000
     """
@@ -53,6 +55,7 @@ command.add_command(heatmap)
 command.add_command(survey)
 command.add_command(cost_model)
 command.add_command(compiling)
+command.add_command(networks)
 
 
 @command.command("gemm")

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hwacc.commands.console import progress
 from hwacc.commands.cost_model import compare, random_specs
 from hwacc.commands.gemm_bench import Report, Result, Shape, measure
+from hwacc.commands.network_bench import measure as measure_network
 from hwacc.commands.survey import random_shapes
 from hwacc.config import ArrayConfig
-from hwacc.performance import COST_MODEL, GEMM, SURVEY
+from hwacc.performance import COST_MODEL, GEMM, NETWORKS, SURVEY
 
 SEED = 0
 SHAPES: tuple[Shape, ...] = (
@@ -52,6 +54,7 @@ RUNS: dict[str, Run] = {
 SURVEYS = {"int32": Run(), "int8": Run(out="i8")}
 COMPARED, COMPARED_SEED = 200, 1
 """Random contractions for which the planner's cycles are held against the RTL's."""
+MODELS = Path(__file__).resolve().parents[2] / "examples" / "models"
 SURVEYED, MOST_CYCLES = 100, 50_000
 """Random products in each survey, and the bound that none of them exceeds."""
 
@@ -69,6 +72,7 @@ def main() -> None:
         surveys = {name: _entry(run, results(run, surveyed(run), report)) for name, run in SURVEYS.items()}
         SURVEY.write_text(_text(surveys))
         COST_MODEL.write_text(_text({"default": cost_model_entry(COMPARED, report)}))
+        NETWORKS.write_text(_text({"default": networks_entry(sorted(MODELS.glob("*.tflite")), report)}))
 
 
 def cost_model_entry(count: int, report: Report) -> dict[str, Any]:
@@ -76,6 +80,14 @@ def cost_model_entry(count: int, report: Report) -> dict[str, Any]:
     config = ArrayConfig()
     found = compare(random_specs(count, COMPARED_SEED, config, MOST_CYCLES), config, COMPARED_SEED, report, report)
     return {"config": config.to_dict(), "seed": COMPARED_SEED, "results": [asdict(each) for each in found]}
+
+
+def networks_entry(models: Sequence[Path], report: Report) -> dict[str, Any]:
+    """The models, each with the cycles of its tasks and their bounds."""
+    run = Run()
+    found = [measure_network(model, run.config, SEED, run.memory_latency, report) for model in models]
+    results = [{name: value for name, value in each.to_dict().items() if not isinstance(value, float)} for each in found]
+    return {"config": run.config.to_dict(), "memory_latency": run.memory_latency, "seed": SEED, "results": results}
 
 
 def surveyed(run: Run) -> list[Shape]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hwacc.commands.console import note, progress
-from hwacc.commands.files import write_files
+from hwacc.commands.files import require_writable, write_files
 from hwacc.commands.options import ConfigChoice, array_option, config_options
 
 HEADER = "hwacc.h"
@@ -37,6 +37,7 @@ def command(config: ConfigChoice, array: str | None, output: Path) -> None:
       hwacc build-sim --rows 4 --cols 4 -o small/libhwacc_sim.so
     """
     chosen = config.resolve()
+    require_writable(output)
     from hwacc.sim.build import Array, build
     from hwacc.sim.compile import DRIVER
 

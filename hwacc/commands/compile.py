@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,6 +17,7 @@ from hwacc.commands.quantised import Quantiser, QuantiseWish, quantise_options, 
 from hwacc.commands.tuned_plans import TuningChoice, tuned_plans, tuning_options
 from hwacc.compiler.aot.machine_code import TARGETS
 from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.options import Options
 from hwacc.compiler.stages import STAGES
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
@@ -87,19 +87,19 @@ def command(
     with progress() as report:
         quantiser = Quantiser(model, chosen, fixed, report)
         quantisation, samples = quantiser.quantisation(quantise)
-    how: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation}
-    tuning.measure(model, chosen, fixed, quantisation, as_json=as_json)
-    how["tuned"] = tuned_plans(model, tuning.path)
+    options = Options(fallback=not no_fallback, fixed=fixed, quantisation=quantisation)
+    tuning.measure(model, chosen, options, as_json=as_json)
+    options = replace(options, tuned=tuned_plans(model, tuning.path))
     if emit == OBJECT_STAGE:
         target, output = target or this_machine(), checked_output(output or Path(model.stem + ".o"))
-        write_object(_compile(model, chosen, fallback=not no_fallback, **how), target, output)
+        write_object(_compile(model, chosen, options), target, output)
         return
     if emit is not None and emit != PROGRAM_STAGE:
         if no_fallback:
             raise click.UsageError(f"--no-fallback is for whole programs, not for --emit {emit}")
-        _answer(_stage(model, chosen, emit, **how), output)
+        _answer(_stage(model, chosen, emit, options), output)
         return
-    program = _compile(model, chosen, fallback=not no_fallback, **how)
+    program = _compile(model, chosen, options)
     if emit is not None:
         _answer("\n".join(summary(program)), output)
         return
@@ -115,20 +115,20 @@ def command(
         show_explanation(program)
 
 
-def _compile(model: Path, config: ArrayConfig, *, fallback: bool, **how: Any) -> Program:
+def _compile(model: Path, config: ArrayConfig, options: Options) -> Program:
     from hwacc.compiler.pipeline import compile_model
 
     with progress() as report:
         report(f"compiling {model}")
         tell = lambda task: report.detail(f"compiling {model}: {task}")  # noqa: E731
-        return compile_model(model, config, tell, fallback=fallback, note=note, **how)
+        return compile_model(model, config, options, tell, note)
 
 
-def _stage(model: Path, config: ArrayConfig, stage: str, **how: Any) -> str:
+def _stage(model: Path, config: ArrayConfig, stage: str, options: Options) -> str:
     from hwacc.compiler.pipeline import emit
 
     with progress():
-        return emit(model, config, stage, **how)
+        return emit(model, config, stage, options)
 
 
 def _answer(text: str, output: Path | None) -> None:

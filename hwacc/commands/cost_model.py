@@ -137,7 +137,10 @@ def operands(spec: ContractionSpec, config: ArrayConfig, rng: np.random.Generato
     if bias is not None:
         arrays["bias"] = pack_bias(bias, config)
     geometry: dict[str, Any] = {"stride": spec.stride, "dilation": spec.dilation, "padding": spec.padding, "pad_value": spec.pad_value}
-    total = reference.conv2d(image, weights, bias, **geometry).reshape(spec.m, spec.n)
+    total: NDArray[np.int32] = reference.conv2d(image, weights, bias, **geometry).reshape(spec.m, spec.n)
+    if spec.has_residual:
+        arrays["residual"] = rng.integers(-(2**30), 2**30, total.shape, dtype=np.int32)
+        total = reference.wrap32(total.astype(np.int64) + arrays["residual"])
     if spec.output == "int32":
         return arrays, total
     multiplier, shift = np.array([spec.multiplier]), np.array([spec.shift])

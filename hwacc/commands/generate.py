@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hwacc.commands.console import note, say
-from hwacc.commands.files import write_text
+from hwacc.commands.files import require_writable, write_text
 from hwacc.commands.options import ConfigChoice, config_options
 
 
@@ -24,6 +24,8 @@ def command(config: ConfigChoice, output: Path | None) -> None:
       hwacc generate --config board.json > board.v
     """
     chosen = config.resolve()
+    if output is not None:
+        require_writable(output)
     from hwacc.rtl.verilog import generate
 
     text = generate(chosen)

@@ -11,7 +11,10 @@ def summary(program: Program) -> list[str]:
     lines = [_title(program)]
     for number, buffer in enumerate(program.buffers):
         size = f"{buffer.size} bytes" if buffer.is_static else "size unknown"
-        lines.append(f"buffer {number} {buffer.name}: {buffer.role} {buffer.dtype} {describe_shape(buffer.shape)}, {size}")
+        place = "" if buffer.offset is None else f", at {buffer.offset} of the arena"
+        lines.append(f"buffer {number} {buffer.name}: {buffer.role} {buffer.dtype} {describe_shape(buffer.shape)}, {size}{place}")
+    if program.arena_size:
+        lines.append(f"arena: {program.arena_size} bytes")
     for number, task in enumerate(program.tasks):
         lines.append(_task(number, task))
         lines += [f"  {_implementation(implementation)}" for implementation in task.implementations]

@@ -30,8 +30,11 @@ def write_object(program: Program, target: str, output: Path) -> None:
 
 
 def checked_output(output: Path) -> Path:
-    """``output``, unless its header would have the same name; raises :class:`HwaccError`."""
+    """``output``, unless its header would have the same name, or no place beside it; raises :class:`HwaccError`."""
     from hwacc.compiler.aot.object_files import header_beside
+
+    if output.exists() and not output.is_file() and not output.is_dir():
+        raise HwaccError(f"{output}: is no file, and a header goes beside an object file; name one that ends in .o")
 
     if output == header_beside(output):
         raise HwaccError(f"{output}: the object file needs another name than its header; give one that ends in .o")

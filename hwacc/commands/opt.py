@@ -75,7 +75,7 @@ def command(
 def _run(file: str, wish: Wish) -> Optimised:
     from hwacc.compiler.pipeline import optimise
 
-    dumps = (lambda text: click.echo(text, nl=False, err=True)) if wish.print_ir else None
+    dumps = lambda text: click.echo(text, nl=False, err=True)  # noqa: E731
     if file != STDIN:
         return optimise(Path(file), file, wish, dumps)
     with tempfile.TemporaryDirectory(prefix="hwacc-") as folder:

@@ -90,9 +90,10 @@ class Quantiser:
 
     def watched(self, quantisation: Quantisation) -> Program:
         """The float program that shows what goes on inside."""
+        from hwacc.compiler.options import Options
         from hwacc.compiler.pipeline import compile_model
 
-        return compile_model(self.model, self.config, backends=("cpu",), fixed=self.fixed, quantisation=quantisation)
+        return compile_model(self.model, self.config, Options(backends=("cpu",), fixed=self.fixed, quantisation=quantisation))
 
     def meter(self, quantisation: Quantisation) -> ErrorMeter:
         """What measures the errors of the quantised model."""

@@ -83,8 +83,8 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
     kind_of(options["device"])  # a wrong name should not cost a compilation
     _require_one_kind_of_input(options["files"], options["count"])
     quantiser = Quantiser(model, config.resolve(), Fixed.from_words(options["shape"], options["fix"]), report)
-    if options["quantise"].kind is not None and model.suffix == PROGRAM_SUFFIX:
-        raise InputError(f"{model} is compiled already; --quantize takes a model")
+    if model.suffix == PROGRAM_SUFFIX:
+        _require_nothing_for_compilation(model, options)
     quantisation, _ = quantiser.quantisation(options["quantise"])
     program = _load(model, config, options, report, quantisation)
     sets = _inputs(model, program, options)
@@ -105,6 +105,14 @@ def _execute(model: Path, config: ConfigChoice, options: dict[str, Any], report:
     return Session(program, options["device"], array, runs, check, seed, _best(model, options["labels_file"], runs), errors)
 
 
+def _require_nothing_for_compilation(program: Path, options: dict[str, Any]) -> None:
+    """Raises :class:`InputError` where the user says how to compile what is compiled."""
+    said = {"--quantize": options["quantise"].kind, "--tuned": options["tuned"], "--shape": options["shape"], "--fix": options["fix"]}
+    for option, value in said.items():
+        if value:
+            raise InputError(f"{program} is compiled already; {option} takes a model")
+
+
 def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Progress, quantisation: Quantisation | None) -> Program:
     """The program: read if MODEL is one, else compiled."""
     if model.suffix == PROGRAM_SUFFIX:
@@ -119,13 +127,13 @@ def _load(model: Path, config: ConfigChoice, options: dict[str, Any], report: Pr
         if options["no_fallback"]:
             _require_array(model, program)
         return program
+    from hwacc.compiler.options import Options
     from hwacc.compiler.pipeline import compile_model
 
     fixed, tuned = Fixed.from_words(options["shape"], options["fix"]), tuned_plans(model, options["tuned"])
-    wishes: dict[str, Any] = {"fixed": fixed, "quantisation": quantisation, "tuned": tuned, "note": note}
+    how = Options(fallback=not options["no_fallback"], fixed=fixed, quantisation=quantisation, tuned=tuned)
     report(f"compiling {model}")
-    heard, fallback = lambda task: report.detail(f"compiling {model}: {task}"), not options["no_fallback"]
-    return compile_model(model, config.resolve(), heard, fallback=fallback, **wishes)
+    return compile_model(model, config.resolve(), how, lambda task: report.detail(f"compiling {model}: {task}"), note)
 
 
 def _require_array(model: Path, program: Program) -> None:

@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from hwacc.commands.console import Progress, new_table, percent, say, show_table
+from hwacc.commands.console import Progress, new_table, note, percent, say, show_table
 from hwacc.commands.cost_model import operands, run, words
 from hwacc.commands.files import write_text
 from hwacc.compiler.emit.blocking import Blocking
 from hwacc.compiler.emit.planner import plan_as, search_all
 from hwacc.compiler.emit.search import Search
 from hwacc.compiler.emit.spec import ContractionSpec
-from hwacc.compiler.emit.tuned import Measured, TunedPlan, identity
+from hwacc.compiler.emit.tuned import Measured, TunedPlan, identity, usable
 from hwacc.compiler.emit.tuned_file import load_tuned, tuned_text
-from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.options import Options
 from hwacc.compiler.pipeline import products
-from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 
@@ -35,8 +34,7 @@ class Tuning:
 
     model: Path
     config: ArrayConfig
-    fixed: Fixed
-    quantisation: Quantisation | None
+    options: Options
     target: Path
     count: int
     memory_latency: int
@@ -44,10 +42,11 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A product, the tasks that compute it, and what was measured."""
+    """A product, the tasks that compute it, and what was measured; ``before``: in a run before this one."""
 
     tasks: tuple[str, ...]
     plan: TunedPlan
+    before: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,36 +54,50 @@ class Tuned:
 
 
 def tune(tuning: Tuning, report: Progress) -> list[Tuned]:
-    """Measures, and writes the file; plans for other arrays and of other products that it has stay.
+    """Measures, and writes the file after each product; plans for other arrays and of other products that it has stay.
 
+    What the file has of as many plans, as they would be measured now, is not measured again; so an interrupted run can be gone on with.
     Raises :class:`HwaccError` where a file that is there is none of tuned plans, or a result is not the reference's.
     """
     arrays = load_tuned(tuning.target) if tuning.target.exists() else {}
     report(f"compiling {tuning.model}")
-    listed = products(tuning.model, tuning.config, tuning.fixed, tuning.quantisation)
+    listed = products(tuning.model, tuning.config, tuning.options)
     tasks: dict[ContractionSpec, list[str]] = {}
     for task, spec in listed:
         tasks.setdefault(spec.without_values, []).append(task)
     report(f"planning {len(tasks)} products")
     searches = search_all([spec for _, spec in listed], tuning.config)
     planned = [search for search in searches.values() if isinstance(search, Search)]
-    found = []
-    for number, search in enumerate(planned, 1):
-        report(f"measuring plans of product {number} of {len(planned)}: {words(search.spec)}")
-        plan = measured(search, tuning, report)
-        found.append(Tuned(tuple(tasks[plan.spec]), plan))
-    plans = {**arrays.get(tuning.config, {}), **{each.plan.spec: each.plan for each in found}}
-    if found:
-        write_text(tuning.target, tuned_text({**arrays, tuning.config: plans}))
+    plans = arrays.setdefault(tuning.config, {})
+    known = {spec: plans[spec] for spec in usable(plans, tasks, tuning.config)}
+    found: list[Tuned] = []
+    try:
+        for number, search in enumerate(planned, 1):
+            report(f"measuring plans of product {number} of {len(planned)}: {words(search.spec)}")
+            tries, spec = list(islice(candidates(search), tuning.count)), search.spec.without_values
+            before = _covers(known.get(spec), len(tries), tuning)
+            if not before:
+                plans[spec] = measured(search, tries, tuning, report)
+                write_text(tuning.target, tuned_text(arrays))
+            found.append(Tuned(tuple(tasks[spec]), plans[spec], before))
+    except KeyboardInterrupt:
+        kept = f"{tuning.target} keeps what was measured of {len(found)} of {len(planned)} products"
+        note(f"hwacc: {kept}; the same command goes on from there")
+        raise
     return found
 
 
-def measured(search: Search, tuning: Tuning, report: Progress) -> TunedPlan:
-    """The fastest of the best plans of a search, each run on a device of its own; of equals the one that the cost model prefers."""
+def _covers(plan: TunedPlan | None, count: int, tuning: Tuning) -> bool:
+    """Whether a plan is the best of at least ``count`` that were measured in the same way."""
+    return plan is not None and plan.tried >= count and plan.memory_latency == tuning.memory_latency
+
+
+def measured(search: Search, tries: Sequence[tuple[Blocking, str]], tuning: Tuning, report: Progress) -> TunedPlan:
+    """The fastest of the ``tries``, each run on a device of its own; of equals the one that the cost model prefers."""
     spec, config = search.spec, tuning.config
     arrays, expected = operands(spec, config, np.random.default_rng(SEED))
     tried: list[tuple[Measured, Blocking, str]] = []
-    for blocking, stream in islice(candidates(search), tuning.count):
+    for blocking, stream in tries:
         plan = plan_as(spec, config, blocking)
         cycles, got = run(plan, arrays, expected, report, tuning.memory_latency)
         if (got != expected).any():

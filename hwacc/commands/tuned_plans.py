@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from hwacc.commands.console import answer_json, note, progress
+from hwacc.commands.interruption import terminated_like_interrupted
 from hwacc.commands.options import memory_latency_option
-from hwacc.compiler.importers.fixed import Fixed
-from hwacc.compiler.quantisation import Quantisation
+from hwacc.compiler.options import Options
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError
 
@@ -22,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SUFFIX = ".tuned.json"
 
 HELP_TUNE = """Run the N best plans of each product on the simulated RTL (the array in it as C++, equal cycle by cycle); the fastest go to
-the file of --tuned, which this and later compilations take."""
+the file of --tuned, which this and later compilations take. What the file has of as many plans is not measured again."""
 HELP_TUNED = f"Measured plans, written by --tune.  [default: MODEL's name with {SUFFIX}, beside MODEL, if it is there]"
 tuned_option = click.option("--tuned", type=click.Path(path_type=Path), metavar="FILE", help=HELP_TUNED)
 
@@ -42,7 +42,7 @@ class TuningChoice:
         if self.memory_latency is not None and self.count is None:
             raise click.UsageError("--memory-latency is for --tune, which simulates memory")
 
-    def measure(self, model: Path, config: ArrayConfig, fixed: Fixed, quantisation: Quantisation | None, *, as_json: bool) -> None:
+    def measure(self, model: Path, config: ArrayConfig, options: Options, *, as_json: bool) -> None:
         """Measures plans, if that was asked for, writes the file and shows what was found."""
         if self.count is None:
             return
@@ -50,14 +50,16 @@ class TuningChoice:
         from hwacc.driver.transports.sim import DEFAULT_MEMORY_LATENCY
 
         latency = DEFAULT_MEMORY_LATENCY if self.memory_latency is None else self.memory_latency
-        tuning = Tuning(model, config, fixed, quantisation, _writable(self.path or beside(model)), self.count, latency)
-        with progress() as report:
+        tuning = Tuning(model, config, options, _writable(self.path or beside(model)), self.count, latency)
+        with terminated_like_interrupted(), progress() as report:
             found = tune(tuning, report)
         if as_json:
             answer_json(summary(found, tuning))
         elif found:
             show(found)
-        note(f"{tuning.target}: {len(found)} products measured" if found else "nothing to tune: the array has no task")
+        again = sum(each.before for each in found)
+        more = f", {again} of them before: delete the file to measure these again" if again else ""
+        note(f"{tuning.target}: {len(found)} products measured{more}" if found else "nothing to tune: the array has no task of known size")
 
 
 def tuning_options(command: Command) -> Command:

@@ -32,10 +32,12 @@ def test_the_output_is_named_after_the_model(model: Path, tmp_path: Path, monkey
         ("linalg", "linalg.conv_2d"),
         ("normalised", '"hwacc.conv2d"'),
         ("tasks", "call @conv2d("),
+        ("buffers", "memref.view"),
         ("machine", '"hwacc.compute"'),
         ("hwacc", "module @machine"),
         ("stream", "COMPUTE"),
         ("llvm", "llvm.func @entry("),
+        ("program", "arena: "),
         ("program", "task 1 conv2d: conv2d 125x40x64, 320000 MACs"),
     ],
 )

@@ -130,7 +130,16 @@ PLUGIN = (
         (None, "FILE: no such file"),
         ("x = 1\n", "FILE: defines no pass; a pass is a class derived from hwacc.compiler.transforms.passes.Pass"),
         ("1 / 0\n", "FILE: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)\n", "FILE: SystemExit: 3"),
         (PLUGIN.format(body="pass").replace("name = 'mine'", "other = 1"), "FILE: pass Mine has no name"),
+        (
+            PLUGIN.format(body="pass").replace("'mine'", "'my own'"),
+            "FILE: the name of pass Mine must be a word such as fold-transposes, not 'my own'",
+        ),
+        (
+            PLUGIN.format(body="pass").replace("run(self, module)", "__init__(self, x)"),
+            "FILE: pass Mine cannot be made (TypeError: Mine.__init__() missing 1 required positional argument: 'x')",
+        ),
     ],
 )
 def test_a_plugin_that_is_none_is_refused(content: str | None, message: str, product: Path, tmp_path: Path) -> None:
@@ -145,7 +154,22 @@ def test_a_plugin_that_raises_is_one_line(product: Path, tmp_path: Path) -> None
     plugin = tmp_path / "plugin.py"
     plugin.write_text(PLUGIN.format(body="raise IndexError('no such thing')"))
     message = complaint("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=mine")
-    assert message.endswith("(IndexError: in pass mine: no such thing)")
+    assert message == f"pass mine raised IndexError: no such thing (at {plugin}:5)"
+
+
+def test_a_plugin_that_refuses_a_module_without_a_word_is_one_line(product: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN.format(body="from hwacc.compiler.transforms.passes import RejectedError; raise RejectedError"))
+    message = complaint("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=mine")
+    assert message == "pass mine refused the module and reported nothing"
+
+
+def test_what_passes_print_goes_to_stderr(product: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN.format(body="print('seen')"))
+    outcome = hwacc("opt", product, "--load-pass-plugin", plugin, "--pass-pipeline=mine,print-op-stats")
+    assert outcome.code == 0 and outcome.stdout.startswith("module {")
+    assert outcome.stderr.startswith("seen\n") and "linalg.quantized_matmul" in outcome.stderr
 
 
 def test_the_parts_of_a_split_file_go_on_when_one_fails(product: Path) -> None:

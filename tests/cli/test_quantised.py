@@ -100,7 +100,13 @@ def test_what_cannot_be_quantised_is_one_line(convnet: Path, model: Path, progra
         "no.npz: No such file or directory"
     )
     assert complaint("compile", tmp_path / "no.onnx", "--quantize", "int8", "--calibrate", data).endswith("no.onnx: no such file")
-    nothing = "there is nothing to quantise: no matrix product or convolution of floats"
+    nothing = "there is nothing to quantise: no matrix product or convolution of floats that stands in no loop or branch"
     assert complaint("compile", model, "--quantize", "int8") == f"{model}: {nothing}"
     compiled = complaint("run", program, "--quantize", "int8", "--random", 1, "--device", "model")
     assert compiled == f"{program} is compiled already; --quantize takes a model"
+
+
+@pytest.mark.parametrize("said", [("--tuned", "x.tuned.json"), ("--shape", "x=1x4"), ("--fix", "x=1")])
+def test_what_is_for_the_compiler_is_refused_for_a_program(said: tuple[str, str], program: Path) -> None:
+    message = complaint("run", program, *said, "--random", 1, "--device", "model")
+    assert message == f"{program} is compiled already; {said[0]} takes a model"

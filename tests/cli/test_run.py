@@ -151,6 +151,46 @@ def test_a_program_for_another_array_says_what_differs(program: Path) -> None:
     assert message == f"{program} was compiled for another configuration: rows 8 here, 16 there; compile the model again"
 
 
+@pytest.mark.parametrize("option", [("--tuned", "x.tuned.json"), ("--shape", "x=1x2"), ("--fix", "x=1")], ids=lambda option: option[0])
+def test_what_says_how_to_compile_is_refused_with_a_program(program: Path, option: tuple[str, str]) -> None:
+    message = complaint("run", program, "--random", 1, "--device", "model", *option)
+    assert message == f"{program} is compiled already; {option[0]} takes a model"
+
+
+HUGE = """
+#all = affine_map<(i, j) -> (i, j)>
+func.func @main(%x: tensor<SIZExf32>) -> tensor<SIZExf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<SIZExSIZExf32>
+  %sums = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<SIZExSIZExf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %sum = arith.addi %i, %j : index
+    %int = arith.index_cast %sum : index to i32
+    %float = arith.sitofp %int : i32 to f32
+    linalg.yield %float : f32
+  } -> tensor<SIZExSIZExf32>
+  %most = linalg.reduce ins(%sums : tensor<SIZExSIZExf32>) outs(%x : tensor<SIZExf32>) dimensions = [1]
+    (%in: f32, %acc: f32) {
+      %larger = arith.maximumf %in, %acc : f32
+      linalg.yield %larger : f32
+    }
+  return %most : tensor<SIZExf32>
+}
+"""
+"""The largest of the sums of indices in each row, from a table of all of them."""
+
+
+def test_a_task_of_the_cpu_that_needs_more_memory_than_there_is_ends_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mlir"
+    path.write_text(HUGE.replace("SIZE", "60"))
+    assert hwacc("run", path, "--random", 1, "--device", "model").code == 0
+    path.write_text(HUGE.replace("SIZE", str(1 << 23)))  # 256 TiB: more than a process has addresses for
+    message = complaint("run", path, "--random", 1, "--device", "model")
+    assert message == "this is more than the memory of this machine holds; try something smaller"
+
+
 def test_a_program_cannot_be_checked_without_its_model(program: Path) -> None:
     message = complaint("run", program, "--random", 1, "--check")
     assert message == f"--check runs the model itself with tflite-micro, which takes .tflite files, not {program}"

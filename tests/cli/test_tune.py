@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwacc.commands import tune
 from hwacc.commands.bench_compile import module_text
-from hwacc.commands.cost_model import operands, run
+from hwacc.commands.cost_model import operands, run, words
 from hwacc.compiler.emit.planner import Plan, plan_all, plan_as
 from hwacc.compiler.emit.tuned import TunedPlan
 from hwacc.compiler.emit.tuned_file import load_tuned
@@ -129,6 +130,67 @@ def test_plans_for_other_arrays_and_of_other_products_stay_in_the_file(gemm: Pat
     assert (gone.tried, arrays[TINY][gone.spec].tried) == (1, 3)
 
 
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """A model of three products, in a folder of its own."""
+    path = tmp_path / "three.mlir"
+    path.write_text(module_text([(5, 6, 7), (8, 9, 10), (11, 12, 13)]))
+    return path
+
+
+def stop(monkeypatch: pytest.MonkeyPatch, product: int, how: Callable[[], None]) -> list[str]:
+    """Calls ``how`` before any plan of a product, counted from 0, is measured; lists what is measured from now on."""
+    real, asked = tune.measured, list[str]()
+
+    def stopped(search: Any, *others: Any) -> TunedPlan:
+        if len(asked) == product:
+            how()
+        asked.append(words(search.spec))
+        return real(search, *others)
+
+    monkeypatch.setattr(tune, "measured", stopped)
+    return asked
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_was_measured_survives_an_interruption_and_is_not_measured_again(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, path = three.with_name("whole.json"), three.with_name("three.tuned.json")
+    compiled(three, "a.hwx", "--tune", 2, "--tuned", whole)
+    with monkeypatch.context() as stopping:
+        asked = stop(stopping, 2, ctrl_c)
+        outcome = hwacc("compile", three, "-o", three.with_name("b.hwx"), *CONFIG, "--tune", 2)
+    assert outcome.code == 130 and outcome.stdout == "" and not three.with_name("b.hwx").exists()
+    told = f"hwacc: {path} keeps what was measured of 2 of 3 products; the same command goes on from there"
+    assert outcome.stderr.splitlines()[-2:] == [told, "hwacc: interrupted"]
+    assert len(plans_in(path)) == len(asked) == 2
+    asked = stop(monkeypatch, 3, ctrl_c)
+    _, lines = compiled(three, "b.hwx", "--tune", 2)
+    assert f"{path}: 3 products measured, 2 of them before: delete the file to measure these again" in lines
+    assert len(asked) == 1 and path.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_that_is_terminated_keeps_what_was_measured_too(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch)
+    before = signal.getsignal(signal.SIGTERM)
+    stop(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGTERM))
+    assert hwacc("compile", three, *CONFIG, "--tune", 2).code == 130
+    assert len(plans_in(three.with_name("three.tuned.json"))) == 1 and signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("again", [("--tune", 3), ("--tune", 2, "--memory-latency", 90)], ids=["more plans", "other memory"])
+def test_a_product_is_measured_again_where_more_is_asked(gemm: Path, monkeypatch: pytest.MonkeyPatch, again: tuple[object, ...]) -> None:
+    pretend(monkeypatch)
+    compiled(gemm, "a.hwx", "--tune", 2)
+    asked = stop(monkeypatch, 9, ctrl_c)
+    compiled(gemm, "a.hwx", "--tune", 1)
+    assert asked == []
+    compiled(gemm, "a.hwx", *again)
+    assert len(asked) == 1
+
+
 def test_a_file_for_another_array_is_noted_and_not_used(gemm: Path) -> None:
     before, _ = compiled(gemm, "before.hwx", "--rows", 8)
     compiled(gemm, "a.hwx", "--tune", 2)
@@ -182,7 +244,7 @@ def test_a_model_without_products_has_nothing_to_tune(tmp_path: Path) -> None:
     path = tmp_path / "add.mlir"
     path.write_text("func.func @main(%a: tensor<4xi32>) -> tensor<4xi32> {\n  return %a : tensor<4xi32>\n}\n")
     outcome = hwacc("compile", path, "--tune", 2, "-o", tmp_path / "a.hwx")
-    assert outcome.code == 0 and "nothing to tune: the array has no task" in outcome.stderr and outcome.stdout == ""
+    assert outcome.code == 0 and "nothing to tune: the array has no task of known size" in outcome.stderr and outcome.stdout == ""
     assert not path.with_name("add.tuned.json").exists()
 
 

@@ -34,6 +34,7 @@ def random_blocking(rng: Random, spec: ContractionSpec, config: ArrayConfig) -> 
         north_parts=rng.randint(1, 4),
         stored_together=rng.randint(1, 4),
         corner=rng.random() < 0.3,
+        pieces=_split(rng, spec.n, config.cols) if rng.random() < 0.5 else (),
     )
 
 

@@ -27,6 +27,7 @@ class Operands:
     image: NDArray[np.int8]
     weights: NDArray[np.int8]
     bias: NDArray[np.int32] | None
+    residual: NDArray[np.int32] | None
     multiplier: NDArray[np.int64]
     shift: NDArray[np.int64]
 
@@ -36,16 +37,19 @@ def random_operands(spec: ContractionSpec, rng: np.random.Generator) -> Operands
     image = rng.integers(-128, 128, (spec.batch, spec.height, spec.width, spec.channels), dtype=np.int8)
     weights = rng.integers(-128, 128, (spec.n, spec.kernel_h, spec.kernel_w, spec.channels), dtype=np.int8)
     bias = rng.integers(-(2**18), 2**18, spec.n, dtype=np.int32) if spec.has_bias else None
+    residual = rng.integers(-(2**31), 2**31, (spec.m, spec.n)).astype(np.int32) if spec.has_residual else None
     count = spec.n if spec.per_channel else 1
     multiplier = rng.integers(2**30, 2**31, count) if spec.per_channel else np.array([spec.multiplier])
     shift = rng.integers(36, 44, count) if spec.per_channel else np.array([spec.shift])
-    return Operands(image, weights, bias, multiplier, shift)
+    return Operands(image, weights, bias, residual, multiplier, shift)
 
 
 def expected(spec: ContractionSpec, operands: Operands) -> NDArray[Any]:
     """The output [M, N] by :mod:`hwacc.reference`."""
     geometry: dict[str, Any] = {"stride": spec.stride, "dilation": spec.dilation, "padding": spec.padding, "pad_value": spec.pad_value}
-    total = reference.conv2d(operands.image, operands.weights, operands.bias, **geometry).reshape(spec.m, spec.n)
+    total: NDArray[np.int32] = reference.conv2d(operands.image, operands.weights, operands.bias, **geometry).reshape(spec.m, spec.n)
+    if operands.residual is not None:
+        total = reference.wrap32(total.astype(np.int64) + operands.residual)
     if spec.output == "int32":
         return total
     clamp: dict[str, Any] = {"zero_point": spec.zero_point, "clamp_min": spec.clamp_min, "clamp_max": spec.clamp_max}
@@ -59,6 +63,8 @@ def buffers(spec: ContractionSpec, operands: Operands, config: ArrayConfig) -> d
     contents: dict[str, NDArray[Any]] = {"input": image, "weights": weights if spec.weights_layout == "nk" else weights.T}
     if operands.bias is not None:
         contents["bias"] = pack_bias(operands.bias, config)
+    if operands.residual is not None:
+        contents["residual"] = operands.residual
     if spec.has_parameters:
         contents["parameters"] = pack_parameters(operands.multiplier, operands.shift, config)
     contents["output"] = np.full(spec.m * spec.n * spec.element_bytes, CANARY, np.uint8)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwacc.compiler.compilation import Compilation
 from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from hwacc.program import Program
 from tests.compiler.execution import run_on_cpu, run_on_model
@@ -18,7 +19,7 @@ from tests.compiler.execution import run_on_cpu, run_on_model
 
 def compiled(path: Path, fixed: Fixed | None = None) -> Program:
     """The program, with CPU code for every task."""
-    return Compilation(path, TINY, backends=("hwacc", "cpu"), fixed=fixed).program
+    return Compilation(path, TINY, Options(backends=("hwacc", "cpu"), fixed=fixed or Fixed())).program
 
 
 def written(folder: Path, text: str | bytes, name: str = "model.mlir") -> Path:

@@ -48,7 +48,7 @@ def test_an_unknown_suffix_lists_what_is_supported(tmp_path: Path) -> None:
 
 
 def test_an_unknown_stage_lists_the_known_ones() -> None:
-    with pytest.raises(ModelError, match="unknown stage 'tosa'; known: linalg, normalised, tasks, machine, hwacc, stream, llvm"):
+    with pytest.raises(ModelError, match="unknown stage 'tosa'; known: linalg, normalised, tasks, buffers, machine, hwacc, stream, llvm"):
         emit(model_path("keyword_spotting"), TINY, "tosa")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hwacc import isa
 from hwacc.compiler.compilation import stage_text
-from hwacc.compiler.dialects.documentation import MACHINE_EXAMPLES, TENSOR_DOCS
+from hwacc.compiler.dialects.documentation import CONTRACTION_DOCS, MACHINE_EXAMPLES
 from hwacc.compiler.dialects.hwacc import DEFINITION, MACHINE_OPS, generated_definition, ir_fields, machine_definition
 from hwacc.compiler.dialects.page import dialect_page, signatures
 from hwacc.compiler.opt import optimise
@@ -35,8 +35,8 @@ def test_machine_operation_has_an_attribute_for_each_field(op: isa.Op) -> None:
 
 
 def test_every_operation_of_the_definition_is_described_and_no_other() -> None:
-    assert set(signatures()) == {*TENSOR_DOCS, *MACHINE_EXAMPLES}
-    for name, doc in TENSOR_DOCS.items():
+    assert set(signatures()) == {*CONTRACTION_DOCS, *MACHINE_EXAMPLES}
+    for name, doc in CONTRACTION_DOCS.items():
         signed = signatures()[name]
         assert (*doc.operands, *doc.attributes, *doc.results) == (*signed.operands, *signed.attributes, *signed.results)
     for op in MACHINE_OPS:
@@ -58,7 +58,13 @@ def test_stock_mlir_opt_reads_what_the_compiler_prints(tmp_path: Path) -> None:
     command = [str(MLIR_OPT), f"--irdl-file={DEFINITION}", str(tmp_path / "tasks.mlir")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert '"hwacc.conv2d"' in run.stdout and '"hwacc.store"' in run.stdout
+    assert '"hwacc.conv2d_into"' in run.stdout and '"hwacc.store"' in run.stdout
+
+
+def test_tensors_and_memrefs_do_not_mix() -> None:
+    text = CONTRACTION_DOCS["gemm_into"].example.replace("memref<5x24xi8>", "tensor<5x24xi8>")
+    with pytest.raises(ModelError, match=r"input: expected base type 'builtin.memref' but got 'builtin.tensor'"):
+        optimise(text, [])
 
 
 def test_a_missing_attribute_is_refused_with_its_line() -> None:

@@ -68,6 +68,9 @@ def test_whatever_is_not_refused_gives_the_reference_s_result(seed: int) -> None
         ({"stored_together": 0}, "its stored_together must be at least 1"),
         ({"last_columns": (4, 6)}, "its last_columns must be whole tiles of 4 columns"),
         ({"first_columns": (2,)}, "its first_columns must be whole tiles of 4 columns"),
+        ({"pieces": (4, 8, 4)}, None),
+        ({"pieces": (4, 5)}, "its pieces must be whole tiles of 4 columns"),
+        ({"pieces": (0,)}, "its pieces must be at least 1"),
     ],
 )
 def test_a_blocking_that_is_none_is_refused_in_words(changes: dict[str, Any], why: str | None) -> None:

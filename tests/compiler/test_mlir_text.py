@@ -250,6 +250,24 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         IDENTITY.replace("return %x", "%0 = call @main(%x) : (tensor<4xf32>) -> tensor<4xf32>\n return %0"),
         "calls main, which cannot be inlined (it has no body, or calls itself)",
     ),
+    "functions that call each other": (
+        """func.func @main(%x: tensor<4xi8>) -> tensor<4xi8> { %y = call @f(%x) : (tensor<4xi8>) -> tensor<4xi8>
+  return %y : tensor<4xi8> }
+func.func private @f(%x: tensor<4xi8>) -> tensor<4xi8> { %y = call @main(%x) : (tensor<4xi8>) -> tensor<4xi8>
+  return %y : tensor<4xi8> }""",
+        "a model is one function, and these are left: main at 'PATH:1', f at 'PATH:3'; they call themselves, or stand in several modules",
+    ),
+    "a sparse tensor": (
+        """#s = #sparse_tensor.encoding<{map = (i) -> (i : compressed)}>
+func.func @main(%x: tensor<4xi8, #s>) -> tensor<4xi8, #s> { return %x : tensor<4xi8, #s> }""",
+        "input 0 is tensor<4xi8, #sparse_tensor.encoding<{ map = (d0) -> (d0 : compressed) }>>: only dense tensors are supported",
+    ),
+    "an empty tensor that has no form as a pointer": (
+        """func.func @main(%x: tensor<4x0xf32>, %y: tensor<0x3xf32>, %z: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  %r = linalg.matmul ins(%x, %y : tensor<4x0xf32>, tensor<0x3xf32>) outs(%z : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32> }""",
+        "task gemm_0 has no CPU code: memref<4x0xf32> at 'PATH:2' has no form as a pointer",
+    ),
     "softmax": (
         """func.func @main(%x: tensor<4x5xf32>) -> tensor<4x5xf32> {
              %e = tensor.empty() : tensor<4x5xf32>

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.config import ArrayConfig
 from hwacc.program import Program
 from tests.compiler.execution import assert_exact, random_sets, run_on_cpu
@@ -25,7 +26,7 @@ def model_path(name: str) -> Path:
 @cache
 def compiled(name: str) -> Program:
     """The model for the default array, with CPU code for everything."""
-    return Compilation(model_path(name), ArrayConfig(), backends=("hwacc", "cpu")).program
+    return Compilation(model_path(name), ArrayConfig(), Options(backends=("hwacc", "cpu"))).program
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from tests.compiler.execution import assert_exact, random_sets, run_on_cpu, run_on_model
 from tests.compiler.tflite_models import RELU, ModelBuilder
@@ -42,7 +43,7 @@ def random_network(seed: int) -> bytes:
 def test_random_network_is_exact(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "network.tflite"
     path.write_bytes(random_network(seed))
-    program = Compilation(path, TINY, backends=("hwacc", "cpu")).program
+    program = Compilation(path, TINY, Options(backends=("hwacc", "cpu"))).program
     sets = random_sets(program, 2, seed)
     assert_exact(path, sets, run_on_cpu(program, sets))
     assert_exact(path, sets, run_on_model(program, sets))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from hwacc.compiler.importers.fixed import Fixed
+from hwacc.compiler.options import Options
 from hwacc.compiler.pipeline import compile_model
 from hwacc.config import TINY
 from hwacc.errors import InputError, MissingToolError, ModelError
@@ -152,6 +153,14 @@ REFUSED: dict[str, tuple[bytes, Fixed, str]] = {
         Fixed(),
         "operator If at 'choice' depends on an input; if that is always the same number, fix it with --fix NAME=NUMBER (inputs: x, mode)",
     ),
+    "a part of a number for an integer": (branching(), Fixed(values={"mode": 0.5}), "input mode is int64, and cannot be 0.5"),
+    "a number too large": (branching(), Fixed(values={"mode": 10**20}), f"input mode is int64, and cannot be {10**20}"),
+    "a float too large": (
+        graph([helper.make_node("Relu", ["x"], ["y"])], {"x": [4]}, ["y"]),
+        Fixed(values={"x": 1e39}),
+        "input x is float32",
+    ),
+    "a number for an open shape": (CUT, Fixed(values={"x": 1}), "input x has an open shape, and can be no constant"),
     "an unknown operator": (
         graph([helper.make_node("Foo", ["x"], ["y"])], {"x": [4]}, ["y"]),
         Fixed(),
@@ -166,7 +175,7 @@ def test_a_model_that_cannot_be_compiled_gives_one_line(name: str, tmp_path: Pat
     data, fixed, words = REFUSED[name]
     path = written(tmp_path, data, "model.onnx")
     with pytest.raises(ModelError) as caught:
-        compile_model(path, TINY, fixed=fixed)
+        compile_model(path, TINY, Options(fixed=fixed))
     message = str(caught.value)
     assert message.startswith(f"{path}: {words}") and "\n" not in message
 
@@ -174,7 +183,7 @@ def test_a_model_that_cannot_be_compiled_gives_one_line(name: str, tmp_path: Pat
 def test_only_onnx_inputs_can_be_fixed(tmp_path: Path) -> None:
     path = written(tmp_path, "")
     with pytest.raises(ModelError, match=re.escape(f"{path}: only inputs of .onnx models can be fixed")):
-        compile_model(path, TINY, fixed=Fixed(values={"x": 1}))
+        compile_model(path, TINY, Options(fixed=Fixed(values={"x": 1})))
 
 
 @pytest.mark.parametrize("words", ["x", "x=", "=3x4", "x=3x", "x=0x4", "x=axb"])
@@ -183,7 +192,7 @@ def test_words_that_fix_no_shape_are_shown_what_does(words: str) -> None:
         Fixed.from_words([words], [])
 
 
-@pytest.mark.parametrize("words", ["sr", "sr=", "=1", "sr=fast"])
+@pytest.mark.parametrize("words", ["sr", "sr=", "=1", "sr=fast", "sr=1e400", "sr=nan"])
 def test_words_that_fix_no_value_are_shown_what_does(words: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"{words!r} fixes no value; write NAME=NUMBER, such as sr=16000")):
         Fixed.from_words([], [words])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from tests.compiler.execution import assert_exact, random_sets, run_on_cpu, run_on_model
 from tests.compiler.tflite_models import RELU, RELU6, SAME, VALID, ModelBuilder
@@ -143,7 +144,7 @@ def check(build: Build, folder: Path) -> Compilation:
     """Compiles for array and CPU, and compares both with tflite-micro."""
     path = folder / "model.tflite"
     path.write_bytes(build(ModelBuilder(SEED)))
-    compilation = Compilation(path, TINY, backends=("hwacc", "cpu"))
+    compilation = Compilation(path, TINY, Options(backends=("hwacc", "cpu")))
     sets = random_sets(compilation.program, 3, SEED)
     assert_exact(path, sets, run_on_cpu(compilation.program, sets))
     assert_exact(path, sets, run_on_model(compilation.program, sets))

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hwacc.compiler import pipeline
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.compiler.pipeline import compile_model, emit
 from hwacc.config import TINY
+from hwacc.errors import ModelError
 from tests.compiler.tflite_models import SAME, ModelBuilder
 
 SEED = 9
@@ -34,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_compile_model_reports_each_task(model: Path) -> None:
     heard: list[str] = []
-    program = compile_model(model, TINY, heard.append)
+    program = compile_model(model, TINY, progress=heard.append)
     names = [task.name for task in program.tasks]
     assert [text for text in heard if not text.endswith(": planning")] == names and len(names) == 3
     assert f"{names[0]}: planning" in heard
@@ -62,7 +65,7 @@ def test_ends_have_the_model_s_names(model: Path) -> None:
 
 
 def test_without_the_array_everything_is_cpu_code_and_says_so(model: Path) -> None:
-    program = compile_model(model, TINY, backends=("cpu",))
+    program = compile_model(model, TINY, Options(backends=("cpu",)))
     assert {code.backend for task in program.tasks for code in task.implementations} == {"cpu"}
     assert program.tasks[0].reason == "compiled without the array"
 
@@ -74,7 +77,7 @@ def test_emit_linalg_shows_upstream_operations(model: Path) -> None:
 
 def test_emit_hwacc_shows_both_levels(model: Path) -> None:
     text = emit(model, TINY, "hwacc")
-    assert len(re.findall(r'"hwacc\.conv2d"\(', text)) == 2
+    assert len(re.findall(r'"hwacc\.conv2d_into"\(', text)) == 2
     machine = text.partition("module @machine")[2]
     assert all(f'"hwacc.{name}"' in machine for name in ("load", "compute", "store"))
 
@@ -87,3 +90,26 @@ def test_emit_stream_lists_every_array_task(model: Path) -> None:
 
 def test_padding_needs_no_copy(model: Path) -> None:
     assert "tensor.pad" not in emit(model, TINY, "hwacc")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "import hwacc.compiler.worker as w\ndef serve(request): raise MemoryError('4 PB')\nw.serve = serve\nw.main()",
+            "more than the memory of this machine holds (4 PB)",
+        ),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "the compiler broke down on this model (signal 9, which the system sends when memory runs out)",
+        ),
+    ],
+)
+def test_a_model_that_needs_too_much_memory_is_one_line(
+    body: str, words: str, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(body)
+    monkeypatch.setattr(pipeline, "WORKER", [str(script)])
+    with pytest.raises(ModelError, match=f"^{re.escape(f'{model}: {words}')}$"):
+        compile_model(model, TINY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from hwacc.compiler.emit.planner import plan
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.device import Device
+from hwacc.isa import Dataflow
 from hwacc.verifier import verify
+from tests.compiler.contraction import buffers, expected, random_operands
 
 CONFIGS = (TINY, ArrayConfig())
 
@@ -31,7 +34,9 @@ def random_spec(rng: random.Random) -> ContractionSpec:
             "stride": (stride, stride),
         }
         sizes |= {"kernel_h": rng.choice((1, 3)), "kernel_w": rng.choice((1, 3)), "padding": (1, 0, 1, 1)}
-        sizes |= {"out_channels": rng.choice((1, 4, 33, 150)), "weights_layout": rng.choice(("nk", "kn")), "has_bias": rng.random() < 0.7}
+        adds = rng.random()
+        sizes |= {"out_channels": rng.choice((1, 4, 33, 150)), "weights_layout": rng.choice(("nk", "kn"))}
+        sizes |= {"has_bias": adds < 0.6, "has_residual": adds > 0.75}
     return ContractionSpec(**sizes, output=rng.choice(("int8", "int32")), per_channel=rng.random() < 0.7)
 
 
@@ -53,3 +58,21 @@ def test_a_bias_stays_until_it_has_been_added_however_fast_the_memory(m: int, k:
         result = device.allocate(m * n * 4)
         device.run(plan(spec, TINY).stream(), [device.place(a), device.place(b), device.place(bias), result])
         assert np.array_equal(result.read(np.int32, (m, n)), reference.gemm(a, b.T.copy(), bias))
+
+
+@pytest.mark.parametrize("latency", [1, 32])
+@pytest.mark.parametrize("dataflow", Dataflow)
+@pytest.mark.parametrize(("m", "k", "n"), [(9, 4, 200), (33, 100, 61), (3, 700, 17), (200, 3, 1)])
+def test_a_residual_is_there_before_it_is_added_and_stays_until_it_is_stored(
+    m: int, k: int, n: int, dataflow: Dataflow, latency: int
+) -> None:
+    """The next panel's residual takes the place of a result that STORE reads; the RTL is the judge."""
+    spec = replace(ContractionSpec.gemm(m, n, k), has_residual=True)
+    operands = random_operands(spec, np.random.default_rng(n))
+    contents = buffers(spec, operands, TINY)
+    with Device.open("sim", TINY, memory_bytes=2**20, memory_latency=latency) as device:
+        stream = plan(spec, TINY, dataflow).stream()
+        verify(stream, TINY)
+        places = [device.place(np.frombuffer(contents[slot.name], np.uint8)) for slot in stream.slots]
+        device.run(stream, places)
+        assert np.array_equal(places[-1].read(np.int32, (m, n)), expected(spec, operands))

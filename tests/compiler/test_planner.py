@@ -59,6 +59,7 @@ def random_spec(rng: np.random.Generator, macs: int) -> ContractionSpec:
         return int(rng.integers(low, high + 1))
 
     while True:
+        adds = draw(0, 2)
         try:
             spec = ContractionSpec(
                 batch=draw(1, 3),
@@ -73,7 +74,8 @@ def random_spec(rng: np.random.Generator, macs: int) -> ContractionSpec:
                 pad_value=draw(-128, 127),
                 out_channels=draw(1, 100),
                 weights_layout="nk" if draw(0, 1) else "kn",
-                has_bias=bool(draw(0, 1)),
+                has_bias=adds == 1,
+                has_residual=adds == 2,
                 output="int8" if draw(0, 1) else "int32",
                 per_channel=bool(draw(0, 1)),
                 multiplier=draw(2**30, 2**31 - 1),
@@ -95,7 +97,8 @@ def test_every_gemm_up_to_nine_in_each_dimension(m: int, dataflow: Dataflow | No
     rng = np.random.default_rng(m)
     for n, k in product(range(1, 10), repeat=2):
         layouts = TRANSPOSES[(m + n + k) % len(TRANSPOSES)]
-        check(plan(ContractionSpec.gemm(m, n, k, **layouts, has_bias=k % 2 == 0), TINY, dataflow), rng)  # type: ignore[arg-type]
+        spec = ContractionSpec.gemm(m, n, k, **layouts, has_bias=k % 3 == 0)  # type: ignore[arg-type]
+        check(plan(replace(spec, has_residual=k % 3 == 1), TINY, dataflow), rng)
 
 
 @pytest.mark.parametrize("dataflow", Dataflow)

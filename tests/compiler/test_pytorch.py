@@ -13,6 +13,7 @@ import pytest
 from hwacc.compiler.compilation import Compilation
 from hwacc.compiler.context import new_context
 from hwacc.compiler.importers import pytorch
+from hwacc.compiler.options import Options
 from hwacc.compiler.pipeline import compile_model
 from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import TINY, ArrayConfig
@@ -204,7 +205,7 @@ def test_minilm_in_int8_ranks_sentences_as_float_does(minilm_files: Path, tmp_pa
     with torch.no_grad():
         expected = np.concatenate([model(*map(torch.from_numpy, inputs)).numpy() for inputs in sets])
     pytorch.export_torch(model, tuple(map(torch.from_numpy, sets[0])), tmp_path / "minilm.pt2")
-    program = Compilation(tmp_path / "minilm.pt2", ArrayConfig(), backends=("hwacc", "cpu"), quantisation=Quantisation()).program
+    program = Compilation(tmp_path / "minilm.pt2", ArrayConfig(), Options(backends=("hwacc", "cpu"), quantisation=Quantisation())).program
     found = np.concatenate([result[0] for result in run_on_cpu(program, sets)])
     ((same,),) = run_on_model(program, sets[-1:])
     np.testing.assert_array_equal(same, found[-1:])

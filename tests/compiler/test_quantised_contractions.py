@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import TINY
 from tests.compiler.execution import run_on_cpu
@@ -20,7 +21,7 @@ Floats = NDArray[np.float32]
 
 def run(text: str, folder: Path, *inputs: Floats, ranges: dict[str, tuple[float, float]] | None = None) -> Floats:
     """The only output of MLIR text, quantised; every contraction in it must have been."""
-    program = Compilation(written(folder, text), TINY, backends=("cpu",), quantisation=Quantisation(ranges or {})).program
+    program = Compilation(written(folder, text), TINY, Options(backends=("cpu",), quantisation=Quantisation(ranges or {}))).program
     assert any(buffer.dtype == "int8" for buffer in program.buffers)
     ((result,),) = run_on_cpu(program, [list(inputs)])
     return np.asarray(result)

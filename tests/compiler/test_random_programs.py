@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hwacc.compiler.compilation import Compilation
 from hwacc.compiler.emit import choose_panels
 from hwacc.compiler.emit.planner import choose_all
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from hwacc.coordinator.backends.cpu import CpuBackend
 from hwacc.coordinator.backends.host import HostBackend
@@ -61,7 +62,7 @@ def checks(device: str, folder: Path) -> Callable[[], None]:
 def check(made: RandomProgram, device: str, path: Path) -> None:
     """Compiles a program, runs it on the device and on the CPU alone, and holds both against NumPy; checks where its tasks run."""
     path.write_text(made.text)
-    program = Compilation(path, TINY, backends=("hwacc", "cpu")).program
+    program = Compilation(path, TINY, Options(backends=("hwacc", "cpu"))).program
     away = [f"{task.operations}: {task.reason}" for task in program.tasks if task.kind != "other" and not on_array(task)]
     assert sum(map(on_array, program.tasks)) == made.for_array, away
     assert len(away) == made.contractions - made.for_array, away

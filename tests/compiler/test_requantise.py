@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.compiler.quantisation import Quantisation
 from hwacc.config import TINY
 from hwacc.program import Program
@@ -80,7 +81,7 @@ def quantised(body: str, function: Callable[[Floats], Floats], folder: Path) -> 
     right = between @ second
     ranges = {"matmul_0.input": (float(x.min()), float(x.max())), "matmul_1.input": (float(between.min()), float(between.max()))}
     text = LAYERS.format(first=constant("first", first), second=constant("second", second), body=body)
-    program = Compilation(written(folder, text), TINY, backends=("hwacc", "cpu"), quantisation=Quantisation(ranges)).program
+    program = Compilation(written(folder, text), TINY, Options(backends=("hwacc", "cpu"), quantisation=Quantisation(ranges))).program
     ((result,),) = run_on_model(program, [[x]])
     np.testing.assert_array_equal(result, run_on_cpu(program, [[x]])[0][0])
     return program, float(10 * np.log10((right**2).sum() / ((result - right) ** 2).sum()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mlir import ir
 
-from hwacc.compiler.compilation import TO_TASKS, lower_to_machine
+from hwacc.compiler.compilation import TO_BUFFERS, TO_TASKS, lower_to_machine
 from hwacc.compiler.context import new_context
 from hwacc.compiler.emit import choose_panels
 from hwacc.compiler.emit.spec import ContractionSpec
@@ -42,6 +42,7 @@ def built(text: str, *, fallback: bool = True) -> Program:
         module = ir.Module.parse(text)
         run_passes(module, TO_TASKS)
         lower_to_machine(module, TINY)
+        run_passes(module, TO_BUFFERS)
         return ProgramBuilder(TINY, ("hwacc", "cpu"), None, fallback=fallback).build(module, "test")
 
 

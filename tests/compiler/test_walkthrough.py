@@ -27,7 +27,7 @@ def test_what_stands_in_a_place_is_made_anew_and_nothing_else() -> None:
 def test_the_commands_of_the_page_print_the_ir_below_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = re.findall(r"```\n(hwacc opt .*?)\n```\n\n```mlir\n(.*?)```", PAGE, re.DOTALL)
-    assert len(found) == 5
+    assert len(found) == 6
     for command, shown in found:
         assert hwacc(*shlex.split(command)[1:]).stdout.split() == shown.split()
 

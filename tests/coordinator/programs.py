@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,15 @@ def scale_and_copy() -> Program:
 def diamond(*, on_host: tuple[int, ...] = ()) -> Program:
     """Six copies: 0 to 1, 1 to 2 and 3, 2 to 4, 3 to 5, 4 to 6. Those that write one of the buffers ``on_host`` are CPU tasks."""
     edges = ((0, 1), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6))
-    roles = {0: "input", 5: "output", 6: "output"}
-    buffers = tuple(Buffer(f"buffer {number}", roles.get(number, "intermediate"), "int32", SHAPE) for number in range(7))
+    return copies("diamond", edges, {0: "input", 5: "output", 6: "output"}, on_host)
+
+
+def copies(name: str, edges: Sequence[tuple[int, int]], roles: Mapping[int, str], on_host: Collection[int] = ()) -> Program:
+    """A copy for each of ``edges``, from buffer to buffer; those without one of ``roles`` are intermediates."""
+    count = 1 + max(max(edge) for edge in edges)
+    buffers = tuple(Buffer(f"buffer {number}", roles.get(number, "intermediate"), "int32", SHAPE) for number in range(count))
     tasks = tuple(Task(f"to {edge[1]}", "gemm", "3x16", 48, edge[:1], edge[1:], (_copy(edge, edge[1] in on_host),)) for edge in edges)
-    return Program("diamond", TINY, buffers, tasks)
+    return Program(name, TINY, buffers, tasks)
 
 
 def _copy(edge: tuple[int, int], on_host: bool) -> Implementation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from hwacc.coordinator.calibration import load_samples, observed_ranges
 from hwacc.errors import InputError
@@ -77,6 +79,10 @@ def test_a_file_that_is_no_archive_of_arrays_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match=re.escape(f"{path}: not a .npz file of arrays, or cut short (")):
             load_samples(path, INPUTS)
+    with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
+        archive.writestr("x.npy", "text")
+    with pytest.raises(InputError, match=re.escape("other.npz: 'x' is no array; save them with numpy.savez(FILE, NAME=ARRAY, ...)")):
+        load_samples(tmp_path / "other.npz", INPUTS)
     with pytest.raises(InputError, match=re.escape("missing.npz: No such file or directory")):
         load_samples(tmp_path / "missing.npz", INPUTS)
     np.save(tmp_path / "one.npy", X)
@@ -100,7 +106,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """``y = -x`` and, watched, the square root."""
     path = tmp_path_factory.mktemp("watched") / "watched.mlir"
     path.write_text(WATCHED)
-    return Compilation(path, TINY, backends=("cpu",)).program
+    return Compilation(path, TINY, Options(backends=("cpu",))).program
 
 
 def test_ranges_cover_all_samples_of_what_is_watched(watched: Program) -> None:

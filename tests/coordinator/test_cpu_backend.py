@@ -20,6 +20,24 @@ llvm.func @entry(%in: !llvm.ptr, %out: !llvm.ptr) {
 """
 """``out[0] = in[0] + 1``."""
 
+ALLOCATE = b"""
+llvm.func @malloc(i64) -> !llvm.ptr
+llvm.func @entry(%in: !llvm.ptr, %out: !llvm.ptr) {
+  %size = llvm.load %in : !llvm.ptr -> i64
+  llvm.br ^next
+^next:
+  %first = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
+  llvm.store %first, %out : !llvm.ptr, !llvm.ptr
+  llvm.store %size, %first : i64, !llvm.ptr
+  %second = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
+  %place = llvm.getelementptr %out[1] : (!llvm.ptr) -> !llvm.ptr, i64
+  llvm.store %second, %place : !llvm.ptr, !llvm.ptr
+  llvm.store %size, %second : i64, !llvm.ptr
+  llvm.return
+}
+"""
+"""Allocates ``in[0]`` bytes twice, writes to both, and says where they are."""
+
 
 def implementation(code: bytes = ADD_ONE, entry: str = "entry") -> Implementation:
     return Implementation("cpu", (0, 1), code, entry)
@@ -56,3 +74,13 @@ def test_arrays_that_are_not_contiguous_are_refused() -> None:
         function([np.zeros((4, 4), np.int32)[:, 1], np.zeros(1, np.int32)])
     with pytest.raises(ProgramError, match="CPU code takes 2 contiguous arrays"):
         function([np.zeros(1, np.int32)])
+
+
+def test_an_allocation_that_fails_ends_the_call_with_a_memory_error() -> None:
+    function, places = CpuBackend().prepare(implementation(ALLOCATE)), np.zeros(2, np.int64)
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            function([np.array([1 << 60], np.int64), places])
+        assert not places.any()
+    function([np.array([64], np.int64), places])
+    assert places.all() and places[0] != places[1]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hwacc.compiler.compilation import Compilation
+from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from hwacc.coordinator.host_program import HostProgram
 from hwacc.errors import ProgramError
@@ -25,7 +26,7 @@ func.func @main(%x: tensor<2xf32>, %y: tensor<2xf32>) -> (tensor<2xf32>, tensor<
 
 def test_outputs_come_in_order_with_their_names_and_are_copies(tmp_path: Path) -> None:
     (tmp_path / "model.mlir").write_text(TEXT)
-    host = HostProgram(Compilation(tmp_path / "model.mlir", TINY, backends=("cpu",)).program)
+    host = HostProgram(Compilation(tmp_path / "model.mlir", TINY, Options(backends=("cpu",))).program)
     assert host.names == ["sum", "difference"]
     x, y = np.array([3, 4], np.float32), np.array([1, 5], np.float32)
     first = host.run([x, y])

@@ -21,7 +21,7 @@ from hwacc.driver.transports.model import ModelTransport
 from hwacc.errors import ConfigError, DeviceError, InputError, ProgramError, StreamError, SubmissionError
 from hwacc.program import Implementation, Program, Task
 from hwacc.task_order import in_order
-from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, diamond, scale_and_copy
+from tests.coordinator.programs import PIECES, SHAPE, PythonCode, Unmapped, copies, diamond, scale_and_copy
 from tests.driver.streams import lone
 
 PICTURE = np.arange(-20, np.prod(SHAPE) - 20, dtype=np.int32).reshape(SHAPE)
@@ -203,6 +203,30 @@ def test_a_fault_names_the_task_and_keeps_its_status(monkeypatch: pytest.MonkeyP
         runner.run([PICTURE])
     assert str(caught.value).startswith("task copy on hwacc: submission 1 ended at descriptor 0 (COMPUTE ")
     assert caught.value.status == isa.Status.DEADLOCK
+
+
+def chain(length: int, on_host: tuple[int, ...] = ()) -> Program:
+    """``length`` copies, one after the other, with an arena."""
+    edges = [(number, number + 1) for number in range(length)]
+    return copies("chain", edges, {0: "input", length: "output"}, on_host).with_arena()
+
+
+@pytest.mark.parametrize("on_host", [(), (2,), (2, 4)], ids=["one submission", "one task on the host", "two on the host"])
+def test_intermediates_take_turns_in_one_piece_of_memory(device: Device, on_host: tuple[int, ...]) -> None:
+    program = chain(6, on_host)
+    before = device.free_bytes
+    with runner_of(program, device) as runner:
+        assert before - device.free_bytes == (2 + 2) * program.buffers[0].size, "input, output, and two places for five intermediates"
+        for sign in (1, -1):
+            np.testing.assert_array_equal(runner.run([sign * PICTURE]).outputs[0], sign * PICTURE)
+    assert device.free_bytes == before
+
+
+def test_a_program_with_branches_and_an_arena_runs_in_every_arrangement(device: Device) -> None:
+    for on_host in ((), (3,), (2, 5), (2, 3, 4)):
+        with runner_of(diamond(on_host=on_host).with_arena(), device) as runner:
+            for output in runner.run([PICTURE]).outputs:
+                np.testing.assert_array_equal(output, PICTURE)
 
 
 def test_memory_needed_is_enough() -> None:

@@ -90,6 +90,19 @@ def test_inputs_that_do_not_fit_are_refused_in_words(shapes: list[tuple[int, ...
         SizedPrograms(program()).for_shapes(shapes)
 
 
+def test_intermediates_get_their_places_once_sizes_are_known() -> None:
+    """Four copies of the input, one after the other: three intermediates take two places."""
+    roles = ("input", "intermediate", "intermediate", "intermediate", "output")
+    buffers = tuple(Buffer(str(number), role, "int8", (-1, 10)) for number, role in enumerate(roles))
+    codes = [Implementation("cpu", (number, number + 1), b"copy", "entry") for number in range(4)]
+    tasks = tuple(Task(f"to {code.buffers[1]}", "other", "", 0, code.buffers[:1], code.buffers[1:], (code,)) for code in codes)
+    sizes = SizedPrograms(Program("copies", TINY, buffers, tasks))
+    assert [buffer.offset for buffer in sizes.program.buffers] == [None] * 5
+    for rows, step in ((1, 64), (20, 256)):
+        sized = sizes.for_shapes([(rows, 10)])
+        assert [buffer.offset for buffer in sized.buffers] == [None, 0, step, 0, None] and sized.arena_size == 2 * step
+
+
 def test_unknowns_are_told_by_number() -> None:
     assert told_sizes(program(), [(3, 5), (5, 8)]) == {-1: 3, -2: 5}
 

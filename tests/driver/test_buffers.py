@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwacc.arena import ALIGNMENT
 from hwacc.config import TINY
-from hwacc.driver.buffers import ALIGNMENT, Allocator
+from hwacc.driver.buffers import Allocator
 from hwacc.driver.device import Device
 from hwacc.errors import DeviceError
 
@@ -80,6 +81,23 @@ def test_a_freed_buffer_cannot_be_used(device: Device) -> None:
     buffer.free()
     with pytest.raises(DeviceError, match="has been freed"):
         buffer.read(np.int8, (1,))
+
+
+def test_a_part_is_those_bytes_of_the_whole_and_lives_as_long(device: Device) -> None:
+    whole, before = device.allocate(192), device.free_bytes
+    part = whole.part(64, 12)
+    part.write(np.array([1, -2, 3], np.int32))
+    assert whole.view(np.int32, (48,))[16:19].tolist() == part.view(np.int32, (3,)).tolist() == [1, -2, 3]
+    assert part.part(4, 8).read(np.int32, (2,)).tolist() == [-2, 3] and part.address == whole.address + 64
+    with pytest.raises(DeviceError, match="4 bytes at offset 12 do not fit into a buffer of 12 bytes"):
+        part.write(b"abcd", offset=12)
+    with pytest.raises(DeviceError, match="100 bytes at offset 100 do not fit into a buffer of 192 bytes"):
+        whole.part(100, 100)
+    part.free()
+    assert device.free_bytes == before and not part.freed
+    whole.free()
+    with pytest.raises(DeviceError, match="has been freed"):
+        part.read(np.int8, (1,))
 
 
 def test_a_buffer_that_does_not_fit_leaves_the_device_as_it_was(device: Device) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from hwacc import csr, isa
+from hwacc.chain import chained
 from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.buffers import DeviceBuffer
 from hwacc.driver.device import Device
 from hwacc.driver.transports.model import ModelTransport
 from hwacc.errors import ConfigError, DeviceError, DeviceTimeoutError, StreamError, SubmissionError
+from hwacc.stream import Slot, Stream
 from tests.driver.conftest import MEMORY_BYTES, OpenDevice
 from tests.driver.streams import PIECE, copy_stream, lone
 
@@ -203,6 +205,38 @@ def test_a_buffer_that_the_stream_writes_must_not_be_another_one_of_it(open_devi
             device.submit(copy_stream(3), [both, both], verify=verify)
     assert both.read(np.int32, (3 * PIECE,)).tolist() == list(range(3 * PIECE))
     copy(device, pieces=2)
+
+
+def test_buffers_that_take_turns_may_share_bytes_where_that_is_said(open_device: OpenDevice) -> None:
+    device = open_device()
+    data = np.arange(3 * PIECE, dtype=np.int32)
+    size = data.nbytes
+    chain, _ = chained([copy_stream(3)] * 3, [(0, 1), (1, 2), (2, 3)])
+    with device.place(data) as source, device.allocate(2 * size) as arena, device.allocate(size) as target:
+        first, second = arena.part(0, size), arena.part(size, size)
+        device.run(chain, [source, first, second, target], shared=True)
+        assert target.read(np.int32, data.shape).tolist() == data.tolist()
+        target.write(0 * data)
+        turns = [source, first, second, arena.part(0, size)]
+        with pytest.raises(DeviceError, match="the stream writes buffer 'target', which overlaps its buffer 'target'"):
+            device.run(chain, turns)
+        for _ in range(2):
+            device.run(chain, turns, shared=True)
+            assert first.read(np.int32, data.shape).tolist() == data.tolist()
+
+
+def test_a_race_for_shared_bytes_is_refused_wherever_they_lie(open_device: OpenDevice) -> None:
+    """Two copies that nothing orders: sound with memory of their own, a race where one writes what the other reads."""
+    device = open_device()
+    load = isa.describe(isa.LOAD, run=4, target=isa.Target.ACCUMULATOR, signal_store=1)
+    store = isa.describe(isa.STORE, n=1, output=isa.Output.INT32, wait_load=1)
+    slots = tuple(Slot(name, 4) for name in ("a", "b", "c", "d"))
+    stream = Stream(TINY.hash, slots, (load, store, load.replace(local=64), store.replace(acc=4)), (0, 1, 2, 3))
+    with device.allocate(4 * 64) as memory:
+        device.run(stream, [memory.part(64 * number, 4) for number in range(4)], shared=True)
+        for _ in range(2):
+            with pytest.raises(StreamError, match=r"descriptor 2 .* reads bytes of buffer 'b\+c' .* no token orders them"):
+                device.run(stream, [memory.part(64 * place, 4) for place in (0, 1, 1, 3)], shared=True)
 
 
 def test_a_buffer_that_is_only_read_may_be_there_twice(open_device: OpenDevice) -> None:

@@ -1,12 +1,14 @@
 """Random streams on the reference, the model and the RTL for as long as you like: ``python -m tests.fuzz.run --time 60 --seed 1``.
 
-A case that fails is made small and saved; ``--replay FILE`` runs a saved one again.
+It says every minute how far it is; interrupted, it ends after the case at hand. A case that fails is made small and saved;
+``--replay FILE`` runs a saved one again.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -24,6 +26,8 @@ from tests.fuzz.tokens import accepted
 
 SHRINK_SECONDS = 180
 """After as many the smallest case so far is good enough."""
+TELL_SECONDS = 60
+"""Between two lines about how far it is."""
 INVALID_SHARE = 0.3
 """Of the cases: those that begin with an invalid stream."""
 
@@ -123,8 +127,12 @@ def main() -> int:
 
 
 def _run(names: list[str], first: int, seconds: float, most: int | None, folder: Path) -> int:
-    deadline, seed, done = time.monotonic() + seconds, first, Counter[str]()
-    while time.monotonic() < deadline and (most is None or seed < first + most):
+    deadline, seed, done, told = time.monotonic() + seconds, first, Counter[str](), time.monotonic()
+    asked = _asked_to_stop()
+    while time.monotonic() < deadline and not asked and (most is None or seed < first + most):
+        if time.monotonic() > told + TELL_SECONDS:
+            told = time.monotonic()
+            sys.stderr.write(f"{seed - first} cases, the next seed is {seed}\n")
         name = names[(seed - first) % len(names)]
         case, kind = draw(name, seed)
         found = check(case)
@@ -139,6 +147,14 @@ def _run(names: list[str], first: int, seconds: float, most: int | None, folder:
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.items()))
     sys.stdout.write(f"{seed - first} cases ({counts}), seeds {first} to {seed - 1}: reference, model and RTL agree\n")
     return 0
+
+
+def _asked_to_stop() -> list[int]:
+    """A list that is empty until the process is interrupted or terminated: it then ends after the case at hand."""
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: asked.append(number))
+    return asked
 
 
 def _replay(path: Path) -> int:

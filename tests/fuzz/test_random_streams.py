@@ -109,7 +109,7 @@ def test_a_store_that_does_not_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) 
             continue
         wrong = case.with_streams([stream])
         with monkeypatch.context() as patch:
-            patch.setattr(Device, "_verify", lambda device, stream: None)
+            patch.setattr(Device, "_verify", lambda device, stream, addresses: None)
             for name, problems in found.items():
                 problems.append(problem(wrong, name))
     for problems in found.values():

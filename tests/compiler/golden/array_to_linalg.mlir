@@ -106,3 +106,19 @@ func.func @sizes_at_run_time(%x: tensor<?x?xi8>, %w: tensor<?x?xi8>) -> tensor<?
     clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1>} : (tensor<?x?xi8>, tensor<?x?xi8>, tensor<1xi32>, tensor<1xi32>, tensor<1xi8>) -> tensor<?x?xi8>
   return %0 : tensor<?x?xi8>
 }
+
+// -----
+
+// On memrefs the same is computed on tensors, and put where the output is.
+// CHECK-LABEL: @on_memrefs
+// CHECK: %[[X:.*]] = bufferization.to_tensor %arg0 restrict
+// CHECK: %[[SUM:.*]] = linalg.matmul {{.*}} ins(%[[X]], %[[X]] : tensor<4x4xi8>, tensor<4x4xi8>)
+// CHECK: bufferization.materialize_in_destination %[[SUM]] in restrict writable %arg1
+// CHECK-NOT: hwacc.gemm
+memref.global "private" constant @b : memref<4xi32> = dense<[1, 2, 3, 4]>
+func.func @on_memrefs(%x: memref<4x4xi8>, %y: memref<4x4xi32>) {
+  %b = memref.get_global @b : memref<4xi32>
+  "hwacc.gemm_into"(%x, %x, %b, %y) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32, clamp_max = 127 : i32,
+      operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>} : (memref<4x4xi8>, memref<4x4xi8>, memref<4xi32>, memref<4x4xi32>) -> ()
+  return
+}

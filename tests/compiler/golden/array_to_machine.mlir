@@ -47,3 +47,20 @@ module {
     return %y : tensor<3x4xi32>
   }
 }
+
+// -----
+
+// The form on memrefs becomes the same loads, computes and stores; a bias is a buffer of its own.
+// CHECK: module @machine
+// CHECK-NEXT: func.func @dense(%{{.*}}: memref<24xi8> {hwacc.slot = "input"}, %{{.*}}: memref<32xi8> {hwacc.slot = "weights"}, %{{.*}}: memref<{{[0-9]+}}xi8> {hwacc.slot = "bias"}, %{{.*}}: memref<48xi8> {hwacc.slot = "output"})
+// CHECK: "hwacc.compute"() {{.*}}k = 8 : i64{{.*}}m = 3 : i64, n = 4 : i64
+module {
+  memref.global "private" constant @b : memref<4xi32> = dense<[5, 6, 7, 8]>
+  func.func private @dense(%x: memref<3x8xi8>, %w: memref<8x4xi8>, %y: memref<3x4xi32>) attributes {hwacc.backend = "hwacc"} {
+    %b = memref.get_global @b : memref<4xi32>
+    "hwacc.gemm_into"(%x, %w, %b, %y) {input_km = false, weights_kn = true, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32, clamp_max = 127 : i32,
+      hwacc.panels = {columns = array<i64: 0, 4>, dataflow = "output-stationary", rows = array<i64: 0, 3>, rows_inner = true, steps = array<i64: 0, 8>},
+      operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>} : (memref<3x8xi8>, memref<8x4xi8>, memref<4xi32>, memref<3x4xi32>) -> ()
+    return
+  }
+}

@@ -11,3 +11,14 @@ func.func @add(%a: tensor<4xi8>) -> tensor<4xi8> {
   %0 = arith.addi %a, %a : tensor<4xi8>
   return %0 : tensor<4xi8>
 }
+
+// -----
+
+// A function that has that style already stays as it is.
+// CHECK-LABEL: func.func @has_it
+// CHECK-NEXT: memref.copy
+// CHECK-NEXT: return
+func.func @has_it(%a: memref<4xi8>, %out: memref<4xi8>) {
+  memref.copy %a, %out : memref<4xi8> to memref<4xi8>
+  return
+}

@@ -97,3 +97,37 @@ func.func @product_before_depthwise(%x: tensor<10xi8>, %k: tensor<1x1x3xi8>) -> 
       ins(%p, %k : tensor<1x1x1x3xi8>, tensor<1x1x3xi8>) outs(%zero : tensor<1x1x1x3xi32>) -> tensor<1x1x1x3xi32>
   return %z : tensor<1x1x1x3xi32>
 }
+
+// -----
+
+// Assertions go, and with them what only they needed: here all but the operation that is a task.
+// CHECK-NOT: cf.assert
+// CHECK: func.func private @other_0(%{{.*}}: tensor<4xi32>) -> tensor<4xi32>
+// CHECK-SAME: hwacc.operations = "linalg.generic"
+// CHECK-NOT: private
+// CHECK: func.func @main
+// CHECK-NEXT: %[[Y:.*]] = call @other_0(%{{.*}})
+// CHECK-NEXT: return %[[Y]]
+func.func @model(%x: tensor<4xi32>, %flag: tensor<i1>, %other: tensor<i1>) -> tensor<4xi32> {
+  %none = tensor.empty() : tensor<i1>
+  %both = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []}
+      ins(%flag, %other : tensor<i1>, tensor<i1>) outs(%none : tensor<i1>) {
+  ^bb0(%a: i1, %b: i1, %out: i1):
+    %0 = arith.andi %a, %b : i1
+    linalg.yield %0 : i1
+  } -> tensor<i1>
+  %condition = tensor.extract %both[] : tensor<i1>
+  cf.assert %condition, "both must be set"
+  %one = tensor.extract %flag[] : tensor<i1>
+  scf.if %one {
+    cf.assert %condition, "both must be set"
+  }
+  %e = tensor.empty() : tensor<4xi32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xi32>) outs(%e : tensor<4xi32>) {
+  ^bb0(%in: i32, %out: i32):
+    %0 = arith.addi %in, %in : i32
+    linalg.yield %0 : i32
+  } -> tensor<4xi32> loc(unknown)
+  return %y : tensor<4xi32>
+}
