@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from mlir import ir
 
 
-
 def drop_assertions(block: ir.Block) -> None:
     """Erases the assertions of a function's body, and the operations that only they needed."""
     needed: set[ir.Operation | None] = set()
