@@ -6,31 +6,19 @@ python -m hwacc.compiler.importers.exported model.pt2 out.mlir
 
 from __future__ import annotations
 
-import json
-import resource
 import sys
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
-
-class ModelFault(Exception):
-    """What is wrong with the file, in words."""
+from hwacc.compiler.importers.reader import ModelFault, serve
 
 
 def main() -> int:
-    """Converts ``argv[1]`` to MLIR in ``argv[2]``; prints the JSON line."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Converts ``argv[1]`` to MLIR in ``argv[2]``."""
     warnings.simplefilter("ignore")
-    try:
-        answer = convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    except ModelFault as fault:
-        answer = {"error": str(fault)}
-    except ImportError as error:
-        answer = {"missing": error.name}
-    print(json.dumps(answer))  # noqa: T201  # the answer is this program's output
-    return 0
+    return serve(lambda: convert(Path(sys.argv[1]), Path(sys.argv[2])))
 
 
 def convert(path: Path, output: Path) -> dict[str, Any]:

@@ -16,13 +16,12 @@ reciprocal. ``ends`` has the quantisation of the inputs and outputs.
 
 from __future__ import annotations
 
-import json
 import struct
 import sys
 from pathlib import Path
 from typing import Any
 
-from hwacc.compiler.importers.limits import limit_memory
+from hwacc.compiler.importers.reader import ModelFault, serve
 
 IDENTIFIER = b"TFL3"
 MEMORY_LIMIT = 8 << 30
@@ -30,20 +29,8 @@ MEMORY_LIMIT = 8 << 30
 
 
 def main() -> int:
-    """Converts ``argv[1]`` to TOSA text in ``argv[2]``; prints the JSON line."""
-    limit_memory(MEMORY_LIMIT)
-    try:
-        answer = convert(Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]))
-    except ModelFault as fault:
-        answer = {"error": str(fault)}
-    except ImportError as error:
-        answer = {"missing": error.name}
-    print(json.dumps(answer))  # noqa: T201  # the answer is this program's output
-    return 0
-
-
-class ModelFault(Exception):
-    """What is wrong with the file, in words."""
+    """Converts ``argv[1]`` to TOSA text in ``argv[2]``."""
+    return serve(lambda: convert(Path(sys.argv[1]).read_bytes(), Path(sys.argv[2])), MEMORY_LIMIT)
 
 
 def convert(data: bytes, output: Path) -> dict[str, Any]:

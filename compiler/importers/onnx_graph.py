@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hwacc.compiler.importers.limits import limit_memory
+from hwacc.compiler.importers.reader import ModelFault, serve
 
 OPSET = 17
 """Older models are converted to this version of the operators."""
@@ -33,21 +33,9 @@ MEMORY_LIMIT = 16 << 30
 """Bytes of address space that the conversion may use."""
 
 
-class ModelFault(Exception):
-    """What is wrong with the file, in words."""
-
-
 def main() -> int:
-    """Does the request in ``argv[1]``, writes to ``argv[2]``, prints the JSON line."""
-    limit_memory(MEMORY_LIMIT)
-    try:
-        answer = convert(json.loads(sys.argv[1]), Path(sys.argv[2]))
-    except ModelFault as fault:
-        answer = {"error": str(fault)}
-    except ImportError as error:
-        answer = {"missing": error.name}
-    print(json.dumps(answer))  # noqa: T201  # the answer is this program's output
-    return 0
+    """Does the request in ``argv[1]`` and writes to ``argv[2]``."""
+    return serve(lambda: convert(json.loads(sys.argv[1]), Path(sys.argv[2])), MEMORY_LIMIT)
 
 
 def convert(request: dict[str, Any], output: Path) -> dict[str, Any]:

@@ -11,12 +11,10 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwacc import csr, isa
 from hwacc.config import ArrayConfig
 from hwacc.driver.completion import Completion
-from hwacc.driver.transport import Bytes
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.driver.transports.register_file import RegisterFile
 from hwacc.driver.window import MappedWindow
@@ -38,43 +36,20 @@ def open_model(config: ArrayConfig, *, memory_bytes: int = DEFAULT_MEMORY_BYTES)
         raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
 
-class ModelTransport:
+class ModelTransport(MappedWindow):
     """A :class:`hwacc.driver.transport.Transport` that executes descriptors with :class:`FunctionalModel`."""
 
     def __init__(self, config: ArrayConfig, memory_bytes: int) -> None:
+        super().__init__(np.zeros(memory_bytes, np.uint8))
         self.config = config
-        self._window = MappedWindow(np.zeros(memory_bytes, np.uint8))
         self._model = FunctionalModel(config)
         self._registers = RegisterFile(csr.constants(config), on_pulse=self._pulse)
         self._taken: list[bytes] = []
 
     @property
-    def memory_base(self) -> int:
-        """First address of the memory."""
-        return 0
-
-    @property
-    def memory_size(self) -> int:
-        """Bytes of memory."""
-        return self._window.memory.size
-
-    @property
-    def memory(self) -> Bytes:
-        """The model's memory itself."""
-        return self._window.memory
-
-    @property
     def cycles(self) -> None:
         """The model counts no cycles."""
         return None
-
-    def read_memory(self, address: int, size: int) -> bytes:
-        """See :class:`hwacc.driver.transport.Transport`."""
-        return self._window.read(address, size)
-
-    def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray[Any]) -> None:
-        """See :class:`hwacc.driver.transport.Transport`."""
-        self._window.write(address, data)
 
     def csr_read(self, name: str) -> int:
         """The register's value."""
@@ -124,21 +99,21 @@ class ModelTransport:
         """Entry ``number`` of the ring, counted as its head is."""
         base = self._registers["RING_BASE_LO"] | self._registers["RING_BASE_HI"] << 32
         size = self.config.entry_bytes
-        return self._window.read((base & -size) + number % (1 << self._registers["RING_LOG2"]) * size, size)
+        return self.read_memory((base & -size) + number % (1 << self._registers["RING_LOG2"]) * size, size)
 
     def _finish(self) -> None:
         *body, last = self._taken
         self._taken = []
         end = isa.decode(last)
         completion = self._execute(body, end["tag"])
-        self._window.write(end["address"], completion.to_bytes())
+        self.write_memory(end["address"], completion.to_bytes())
         self._registers["STATUS"] = 0
         self._registers["LAST_STATUS"] = completion.status
         self._registers["SUBMISSIONS"] = (self._registers["SUBMISSIONS"] + 1) % (1 << 32)
         self._registers["IRQ_STATUS"] = 1 << csr.BY_NAME["IRQ_STATUS"].field("completion").low
 
     def _execute(self, body: list[bytes], tag: int) -> Completion:
-        outcome = self._model.execute(self._window.memory, body)
+        outcome = self._model.execute(self._bytes, body)
         counters: dict[str, Any] = {field.name: 0 for field in fields(Completion)}
         counters |= {"bytes_read": outcome.counts.bytes_read, "bytes_written": outcome.counts.bytes_written}
         said = {"tag": tag, "status": outcome.status, "engine": outcome.engine, "descriptor": outcome.descriptor}

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from hwacc import csr
 from hwacc.config import ArrayConfig
-from hwacc.driver.transport import Bytes
 from hwacc.driver.window import MappedWindow
 from hwacc.errors import DeviceError, MissingToolError
 
@@ -71,27 +68,12 @@ def open_sim(
         raise DeviceError(f"this machine cannot hold {memory_bytes} bytes of device memory; ask for less") from None
 
 
-class SimTransport:
+class SimTransport(MappedWindow):
     """A :class:`hwacc.driver.transport.Transport` over a :class:`hwacc.sim.simulator.Simulator`."""
 
     def __init__(self, simulator: Simulator) -> None:
+        super().__init__(simulator.memory, simulator.parameters.base)
         self.simulator = simulator
-        self._window = MappedWindow(simulator.memory, simulator.parameters.base)
-
-    @property
-    def memory_base(self) -> int:
-        """First address of the memory."""
-        return self._window.base
-
-    @property
-    def memory_size(self) -> int:
-        """Bytes of memory."""
-        return self._window.memory.size
-
-    @property
-    def memory(self) -> Bytes:
-        """The memory, shared with the simulator; not valid after :meth:`close`."""
-        return self._window.memory
 
     @property
     def array(self) -> str:
@@ -102,14 +84,6 @@ class SimTransport:
     def cycles(self) -> int:
         """Cycles since the simulator was made."""
         return self.simulator.cycles
-
-    def read_memory(self, address: int, size: int) -> bytes:
-        """See :class:`hwacc.driver.transport.Transport`."""
-        return self._window.read(address, size)
-
-    def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray[Any]) -> None:
-        """See :class:`hwacc.driver.transport.Transport`."""
-        self._window.write(address, data)
 
     def csr_read(self, name: str) -> int:
         """Reads over the simulated AXI4-Lite port, which takes some cycles."""
@@ -126,5 +100,5 @@ class SimTransport:
 
     def close(self) -> None:
         """Frees the simulator and its memory."""
-        self._window.memory = self._window.memory[:0].copy()
+        self._bytes = self._bytes[:0].copy()
         self.simulator.close()

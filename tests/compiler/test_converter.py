@@ -14,7 +14,7 @@ from hwacc.errors import ModelError
 
 LIMITED = """
 import resource
-from hwacc.compiler.importers.limits import limit_memory
+from hwacc.compiler.importers.reader import limit_memory
 {before}
 limit_memory(1 << 34)
 print(*resource.getrlimit(resource.RLIMIT_AS))
