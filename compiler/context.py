@@ -64,10 +64,16 @@ def first_diagnostic(error: ir.MLIRError) -> str:
 
 def source_name(location: ir.Location) -> str:
     """The name that a location carries, else ``file:line``; empty when it says nothing."""
-    name = given_name(location)
-    if not name and location.is_a_file() and location.start_line:
+    return given_name(location) or file_place(location)
+
+
+def file_place(location: ir.Location) -> str:
+    """``file:line`` of a location; of a place in a library the one from which it was called, which is the author's own."""
+    if location.is_a_file() and location.start_line:
         return f"{location.filename}:{location.start_line}"
-    return name
+    if location.is_a_fused():
+        return next((place for place in map(file_place, location.locations) if place), "")
+    return file_place(location.caller) or file_place(location.callee) if location.is_a_callsite() else ""
 
 
 def place(op: ir.Operation) -> str:

@@ -20,6 +20,7 @@ from hwacc.compiler.transforms.array_to_linalg import ArrayToLinalg
 from hwacc.compiler.transforms.bound_indices import BoundIndices
 from hwacc.compiler.transforms.bytes_for_booleans import BytesForBooleans
 from hwacc.compiler.transforms.copies_to_linalg import CopiesToLinalg
+from hwacc.compiler.transforms.crop_padding import CropPadding
 from hwacc.compiler.transforms.dense_to_gemm import DenseToGemm
 from hwacc.compiler.transforms.destination_style import DestinationStyle
 from hwacc.compiler.transforms.exact_quantise import ExactQuantise
@@ -52,6 +53,7 @@ PASSES: dict[str, Pass] = {
     for each in (
         ExactQuantise(),
         Float32ForBfloat16(),
+        CropPadding(),
         FoldConstants(),
         MarkLayers(),
         WatchActivations(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hwacc.compiler.constants import dtype_name
 from hwacc.compiler.context import place
 from hwacc.compiler.importers.resources import resources_to_constants
+from hwacc.compiler.transforms.crop_padding import CropPadding
 from hwacc.compiler.transforms.float32_for_bfloat16 import Float32ForBfloat16
 from hwacc.compiler.transforms.fold_constants import FoldConstants
 from hwacc.compiler.transforms.partition import is_number, is_tensor
@@ -29,7 +30,7 @@ MAIN = "main"
 INLINE: tuple[Step, ...] = ("inline", "symbol-dce", "func.func(convert-elementwise-to-linalg)")
 """One function, whose arithmetic on tensors is linalg's."""
 
-TIDY: tuple[Step, ...] = (Float32ForBfloat16(), "canonicalize", FoldConstants(), "canonicalize", "cse")
+TIDY: tuple[Step, ...] = (Float32ForBfloat16(), "canonicalize", CropPadding(), FoldConstants(), "canonicalize", "cse")
 
 SIZES: tuple[Step, ...] = ("resolve-ranked-shaped-type-result-dims", "lower-affine", "canonicalize", "cse")
 """Sizes of results as sizes of the inputs, where some are known only at run time."""

@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hwacc.compiler.importers.onnx_quantised import integer_convolutions
 from hwacc.compiler.importers.reader import ModelFault, serve
 
 OPSET = 17
@@ -46,7 +47,7 @@ def convert(request: dict[str, Any], output: Path) -> dict[str, Any]:
     inputs = [each.name for each in model.graph.input]
     model = fold(without_branches(model))
     require_straight(model, inputs)
-    model = infer(current(model))
+    model = infer(integer_convolutions(infer(current(model))))
     write_mlir(model, output)
     names = [[each.name for each in ends] for ends in (model.graph.input, model.graph.output)]
     nodes: dict[str, list[str]] = {}
@@ -68,6 +69,8 @@ def load(path: Path) -> Any:
         raise ModelFault(f"cannot be read: {one_line(error)}") from None
     if not model.graph.node:
         raise ModelFault("not an ONNX model, or damaged (it has no operators)")
+    for number, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"  # names become locations
     held = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in held]  # old files list weights as inputs, too
     del model.graph.input[:]

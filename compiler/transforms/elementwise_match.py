@@ -1,4 +1,4 @@
-"""Reads the bodies of elementwise ``linalg.generic`` operations backwards: clamps."""
+"""Reads the bodies of elementwise operations of linalg backwards: clamps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.constants import constant_scalar
 from hwacc.compiler.transforms.build import defining, users
+from hwacc.compiler.transforms.channel_values import is_identity
+from hwacc.compiler.transforms.linalg_form import indexing_axes
 
 if TYPE_CHECKING:
     from mlir import ir
+
+
+ELEMENTWISE = ("linalg.generic", "linalg.map", "linalg.elementwise", "linalg.add")
+"""Operations that an epilogue may be written as."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +29,32 @@ class Clamp:
 
 
 def only_elementwise_user(value: ir.Value) -> ir.Operation | None:
-    """The single user of ``value``, if it is a ``linalg.generic`` over its very elements, all loops parallel."""
+    """The single user of ``value``, if it is arithmetic over its very elements, whatever it is called, all loops parallel."""
     found = users(value)
-    if len(found) != 1 or found[0].name != "linalg.generic":
+    if len(found) != 1 or found[0].name not in ELEMENTWISE or len(found[0].results) != 1:
         return None
     op = found[0]
-    maps = list(op.attributes["indexing_maps"])
-    identity = identity_map(len(value.type.shape))
+    maps = indexing_axes(op)
     position = [operand == value for operand in op.operands].index(True)
-    parallel = all("parallel" in str(kind) for kind in op.attributes["iterator_types"])
-    same = str(maps[position]) == identity and str(maps[-1]) == identity
-    return op if parallel and same and len(op.results) == 1 and position < len(maps) - 1 else None
+    if maps is None or position == len(maps) - 1 or not (is_identity(maps[position]) and is_identity(maps[-1])):
+        return None
+    kinds = op.attributes["iterator_types"] if op.name == "linalg.generic" else ()
+    is_parallel = all("parallel" in str(kind) for kind in kinds) and len(kinds) in (0, len(maps[-1]))
+    return op if is_parallel else None
 
 
-def identity_map(rank: int) -> str:
-    """How an indexing map prints that leaves ``rank`` dimensions as they are."""
-    dims = ", ".join(f"d{i}" for i in range(rank))
-    return f"affine_map<({dims}) -> ({dims})>"
+def clamps_after(value: ir.Value) -> tuple[Clamp, list[ir.Operation]]:
+    """The clamps behind ``value``, each the only user of the one before, of the same type: all in one, and the operations."""
+    limits = Clamp(value)
+    found: list[ir.Operation] = []
+    while True:
+        op = only_elementwise_user(value)
+        clamp = match_clamp(yielded(op)) if op is not None and op.results[0].type == value.type else None
+        if op is None or clamp is None or clamp.offset or not is_element(op, clamp.source, value):
+            return limits, found
+        low, high = (min(max(number, clamp.low), clamp.high) for number in (limits.low, limits.high))
+        limits, value = replace(limits, low=low, high=high), op.results[0]
+        found.append(op)
 
 
 def match_clamp(value: ir.Value) -> Clamp:

@@ -1,4 +1,4 @@
-"""Computes what only moves the elements of constants: transposes, slices, reshapes.
+"""Computes what only moves the elements of constants: transposes, slices, reshapes, reversals, padding.
 
 Frameworks store weights in one order and multiply by another. Done at compile
 time, the multiplication sees weights that are constant, and no task moves them
@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwacc.compiler.constants import constant_array, make_constant
+from hwacc.compiler.constants import constant_array, constant_scalar, make_constant
 from hwacc.compiler.transforms.build import VIEWS, replace
+from hwacc.compiler.transforms.gathered_constants import gathered, number
 from hwacc.compiler.transforms.passes import Pass, walk
 
 if TYPE_CHECKING:
     from mlir import ir
 
-MOVES = ("linalg.generic", "linalg.transpose", "tensor.extract_slice", *VIEWS)
+MOVES = ("linalg.generic", "linalg.transpose", "tensor.extract_slice", "tensor.pad", *VIEWS)
 
 
 class FoldConstants(Pass):
@@ -48,6 +49,8 @@ def rearranged(op: ir.Operation) -> NDArray[Any] | None:
     """The result of ``op`` if it rearranges a constant, else None."""
     if len(op.results) != 1 or not len(op.operands) or not op.results[0].type.has_static_shape:
         return None
+    if op.name == "linalg.generic" and len(op.operands) == 1:
+        return gathered(op)
     order = permutation(op) if op.name.startswith("linalg.") else ()
     if order is None:
         return None
@@ -56,7 +59,7 @@ def rearranged(op: ir.Operation) -> NDArray[Any] | None:
         return None
     if op.name.startswith("linalg."):
         return array.transpose(order)
-    part = sliced(op, array) if op.name == "tensor.extract_slice" else array
+    part = CUTS[op.name](op, array) if op.name in CUTS else array
     return None if part is None else part.reshape(list(op.results[0].type.shape))
 
 
@@ -84,3 +87,23 @@ def sliced(op: ir.Operation, array: NDArray[Any]) -> NDArray[Any] | None:
     if len(op.operands) > 1:
         return None
     return array[tuple(slice(o, o + (n - 1) * s + 1, s) for o, n, s in zip(offsets, sizes, strides))]
+
+
+def padded(op: ir.Operation, array: NDArray[Any]) -> NDArray[Any] | None:
+    """``array`` with what a ``tensor.pad`` puts around it, if that is one number and all amounts are constant."""
+    from mlir import ir
+
+    filler = constant_scalar(list(op.regions[0].blocks[0].operations)[-1].operands[0])
+    amounts, others = [], iter(list(op.operands)[1:])
+    for static in (*op.attributes["static_low"], *op.attributes["static_high"]):
+        amount = number(next(others)) if static == ir.ShapedType.get_dynamic_size() else np.array(static)
+        if amount is None:
+            return None
+        amounts.append(int(amount))
+    if filler is None or min(amounts) < 0:
+        return None
+    return np.pad(array, list(zip(amounts[: array.ndim], amounts[array.ndim :])), constant_values=filler)
+
+
+CUTS = {"tensor.extract_slice": sliced, "tensor.pad": padded}
+"""Operations that take something away from a tensor, or put something around it."""

@@ -18,14 +18,15 @@ becomes
     %z = "hwacc.conv2d"(%x, %w, %bias, %multiplier, %shift) {double_round = true,
         zero_point = -128 : i32, clamp_min = -128 : i32, clamp_max = 127 : i32, ...} : ... -> tensor<1x8x8x16xi8>
 
-Any order of clamps is accepted, and views and transposes between the two: they come after. A body that says anything else stays on the
-CPU, and the contraction gives int32.
+Any order of clamps is accepted, before the scale as well (a ReLU of the sums), and views and transposes between the two: they come
+after. A body that says anything else stays on the CPU, and the contraction gives int32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,17 +35,19 @@ from numpy.typing import NDArray
 from hwacc.compiler.constants import make_constant
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS, channel_count, create, integer_attribute
 from hwacc.compiler.transforms.build import defining, replace, tensor_type
-from hwacc.compiler.transforms.elementwise_match import is_element, match_clamp, only_elementwise_user, yielded
+from hwacc.compiler.transforms.elementwise_match import Clamp, clamps_after, is_element, match_clamp, only_elementwise_user, yielded
 from hwacc.compiler.transforms.moves import moved, moves_after, per_channel
 from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.reasons import note
 from hwacc.compiler.transforms.verify_hwacc import sound_ops
+from hwacc.reference import apply_scale
 
 if TYPE_CHECKING:
     from mlir import ir
 
 MIN_SHIFT, MAX_SHIFT = 2, 62
 """Shifts of TOSA's RESCALE, and of the hardware."""
+INT32 = np.iinfo(np.int32)
 
 
 class FuseRescale(Pass):
@@ -75,9 +78,10 @@ def fuse(op: ir.Operation) -> None:
     from mlir import ir
 
     moves = moves_after(op.results[0])
-    value = moves[-1].results[0] if moves else op.results[0]
+    limits, clamps = clamps_after(moves[-1].results[0] if moves else op.results[0])
+    value = clamps[-1].results[0] if clamps else limits.source
     generic = only_elementwise_user(value)
-    rescale = match_rescale(op, moves, generic, value) if generic is not None else None
+    rescale = match_rescale(op, moves, generic, value, limits) if generic is not None else None
     if generic is None or rescale is None:
         if generic is not None and walk(generic, "tosa.apply_scale"):
             note(generic, "a rescale that the requantiser of the array cannot do")
@@ -98,17 +102,22 @@ def fuse(op: ir.Operation) -> None:
         fused = create(op.name, [*op.operands, multiplier, shift], kind, **attributes)
         result = moved(fused.results[0], moves)
     replace(generic, result)
-    for old in (*reversed(moves), op):
+    for old in (*reversed(clamps), *reversed(moves), op):
         old.erase()
 
 
-def match_rescale(op: ir.Operation, moves: Sequence[ir.Operation], generic: ir.Operation, source: ir.Value) -> Rescale | None:
-    """The requantisation to int8 that ``generic`` is of ``source``, the result of ``op`` after ``moves``, if that is what it is."""
+def match_rescale(
+    op: ir.Operation, moves: Sequence[ir.Operation], generic: ir.Operation, source: ir.Value, limits: Clamp
+) -> Rescale | None:
+    """The requantisation to int8 that ``generic`` is of ``source``, the result of ``op`` after ``moves`` and ``limits``, if it is one."""
     if str(generic.results[0].type.element_type) != "i8":
         return None
     clamp = match_clamp(yielded(generic))
     scale = defining(clamp.source)
-    if scale is None or scale.name != "tosa.apply_scale" or not is_element(generic, scale.operands[0], source):
+    if scale is None or scale.name != "tosa.apply_scale":
+        return None
+    before = match_clamp(scale.operands[0])
+    if before.offset or not is_element(generic, before.source, source):
         return None
     multiplier, shift = (per_channel(op, moves, generic, scale.operands[i]) for i in (1, 2))
     if multiplier is None or shift is None or shift.min() < MIN_SHIFT or shift.max() > MAX_SHIFT:
@@ -118,4 +127,23 @@ def match_rescale(op: ir.Operation, moves: Sequence[ir.Operation], generic: ir.O
     double_round = "DOUBLE_ROUND" in str(scale.attributes["rounding_mode"])
     if not double_round and "SINGLE_ROUND" not in str(scale.attributes["rounding_mode"]):
         return None
-    return Rescale(multiplier.astype(np.int32), shift.astype(np.int8), double_round, clamp.offset, clamp.low, clamp.high)
+    rescale = Rescale(multiplier.astype(np.int32), shift.astype(np.int8), double_round, clamp.offset, clamp.low, clamp.high)
+    ends = [min(max(number, before.low), before.high) for number in (limits.low, limits.high)]
+    return rescale if ends == [INT32.min, INT32.max] else limited(rescale, *ends)
+
+
+def limited(rescale: Rescale, low: int, high: int) -> Rescale | None:
+    """``rescale`` of sums that are clamped before, as a ReLU does: a clamp of the result, if that is the same in each channel.
+
+    None where larger sums might give smaller results: with a negative multiplier, or a shift so short that results wrap.
+    """
+    if rescale.multiplier.min() < 0 or rescale.shift.min() < INT32.bits - 1:
+        return None
+    parameters = rescale.multiplier.astype(np.int64), rescale.shift.astype(np.int64), rescale.double_round
+    ends = []
+    for end, extreme, own in ((low, INT32.min, rescale.low), (high, INT32.max, rescale.high)):
+        results = np.clip(apply_scale(np.array(end, np.int32), *parameters) + rescale.zero_point, rescale.low, rescale.high)
+        if end != extreme and (results != results.flat[0]).any():
+            return None
+        ends.append(own if end == extreme else int(results.flat[0]))
+    return replace_fields(rescale, low=ends[0], high=ends[1])

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING
 from hwacc.compiler.constants import constant_array
 from hwacc.compiler.dialects.hwacc import TENSOR_OPS, has_residual
 from hwacc.compiler.transforms.build import VIEWS, replace
-from hwacc.compiler.transforms.elementwise_match import identity_map, is_element, only_elementwise_user
+from hwacc.compiler.transforms.channel_values import is_identity
+from hwacc.compiler.transforms.elementwise_match import is_element, only_elementwise_user
 from hwacc.compiler.transforms.fuse_bias import addend
+from hwacc.compiler.transforms.linalg_form import indexing_axes
 from hwacc.compiler.transforms.moves import moves_after
 from hwacc.compiler.transforms.passes import Pass
 from hwacc.compiler.transforms.rearrange import reshaped
@@ -74,9 +76,9 @@ def added_tensor(generic: ir.Operation, value: ir.Value) -> ir.Value | None:
     element = addend(generic, value)
     if element is None or generic.results[0].type != value.type:
         return None
-    maps = list(generic.attributes["indexing_maps"])
-    for operand, indexing in zip(generic.operands, maps[:-1]):
-        alike = operand.type == value.type and str(indexing) == identity_map(len(value.type.shape))
+    maps = indexing_axes(generic) or []
+    for operand, axes in zip(generic.operands, maps[:-1]):
+        alike = operand.type == value.type and is_identity(axes)
         if operand != value and alike and is_element(generic, element, operand):
             return operand
     return None

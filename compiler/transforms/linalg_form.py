@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwacc.compiler.constants import constant_scalar
 from hwacc.compiler.transforms.build import defining
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 Axis = tuple[tuple[int, int], ...]
 """Where an operation is along an axis of an operand: the sum of loops, each (number, coefficient); empty for a place that is always 0."""
 
+INT32_BITS = 32
 SIGNED, UNSIGNED = ("arith.extsi", "arith.extf"), ("arith.extui",)
 """How a body widens an element."""
+LIKE_A_PRODUCT = "multiplies and adds up, but not as sum + a * b, each index of which is a sum of loops"
+"""Why :func:`read_form` does not know an operation that might well be a contraction."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,14 @@ def read_form(op: ir.Operation) -> Form | None:
     return Form(factors[0], factors[1], results, accumulator, sizes)
 
 
+def resembles_product(op: ir.Operation) -> bool:
+    """Whether a linalg operation multiplies and adds up along some loop, be it in a form that :func:`read_form` knows or not."""
+    if "iterator_types" not in op.attributes or not any("reduction" in str(kind) for kind in op.attributes["iterator_types"]):
+        return False
+    body = {inner.name for block in op.regions[0].blocks for inner in block.operations}
+    return "arith.muli" in body and not body.isdisjoint({"arith.addi", "arith.subi"})
+
+
 def loop_sizes(shapes: Sequence[tuple[Sequence[Axis], Sequence[int]]]) -> dict[int, int]:
     """The size of each loop that alone moves along some axis; of one that no shape tells a negative number."""
     sizes: dict[int, int] = {}
@@ -126,27 +138,52 @@ def multiply_add(op: ir.Operation) -> list[tuple[int, ir.Value | None, bool]] | 
         return None
     position = list(total.operands).index(arguments[-1])
     product = defining(total.operands[1 - position])
+    is_widened = product is not None and product.name == "arith.extsi"
+    if product is not None and is_widened:
+        product = defining(product.operands[0])
     if product is None or product.name not in ("arith.muli", "arith.mulf"):
         return None
-    found = [factor_of(op, value, arguments[:-1]) for value in product.operands]
-    return None if None in found else [each for each in found if each is not None]
+    found = [factor for factor in (factor_of(op, value, arguments[:-1]) for value in product.operands) if factor is not None]
+    if is_widened and (product.results[0].type.width < 16 or any(point is not None for _, point, _ in found)):
+        return None  # two int8, but no more, have a product that fits in what is widened
+    return found if len(found) == 2 else None
 
 
 def factor_of(op: ir.Operation, value: ir.Value, arguments: Sequence[ir.Value]) -> tuple[int, ir.Value | None, bool] | None:
     """The operand whose element a factor of the body is, widened or less a zero point; None if it is something else."""
     inner = defining(value)
     if inner is None:
-        return (arguments.index(value), None, True) if value in arguments else None
+        position = arguments.index(value) if value in arguments else None
+        return None if position is None or not is_shaped(op.operands[position]) else (position, None, True)
     if inner.name in SIGNED + UNSIGNED:
         found = factor_of(op, inner.operands[0], arguments)
-        return found if found is None or found[1] is not None else (found[0], None, inner.name in SIGNED)
+        return found and (found[0], found[1], found[2] and inner.name in SIGNED)
     if inner.name != "arith.subi":
         return None
     found, point = factor_of(op, inner.operands[0], arguments), inner.operands[1]
-    if found is None or found[1] is not None:
+    if found is None or found[1] is not None or can_wrap(inner):
         return None
     outside = op.operands[arguments.index(point)] if point in arguments else point
     return found[0], outside, found[2]
+
+
+def is_shaped(value: ir.Value) -> bool:
+    """Whether a value is a tensor or a memref, not a number."""
+    from mlir import ir
+
+    return isinstance(value.type, ir.ShapedType)
+
+
+def can_wrap(subtraction: ir.Operation) -> bool:
+    """Whether an int8 less this zero point may leave the type of the difference, which then is not the difference any more.
+
+    In int32 it may not matter: the sum is modulo 2³² as well.
+    """
+    width = getattr(subtraction.results[0].type, "width", INT32_BITS)
+    if width >= INT32_BITS:
+        return False
+    point = constant_scalar(subtraction.operands[1])
+    return point is None or -128 - point < -(2 ** (width - 1)) or 127 - point >= 2 ** (width - 1)
 
 
 def indexing_axes(op: ir.Operation) -> list[tuple[Axis, ...]] | None:

@@ -59,6 +59,9 @@ def with_roles(form: Form) -> tuple[Form, Roles]:
     for loops in (form.left.loops, form.right.loops, form.out):
         if len(set(loops)) != len(loops):
             raise NotForArray("a loop moves along two axes of one operand")
+    for factor in (form.left, form.right):
+        if any(size != 1 for axis, size in zip(factor.axes, factor.shape) if not axis):
+            raise NotForArray("it reads the first place alone along an axis of an operand")
     windows = tuple(window(form, axis) for axis, terms in enumerate(form.left.axes) if is_window(terms))
     return form, roles_of(form, windows)
 

@@ -37,7 +37,10 @@ class MarkLayers(Pass):
     def run(self, module: ir.Operation) -> None:
         found = named_layers(module)
         if self.needs_layers and not found:
-            raise ModelError("there is nothing to quantise: no matrix product or convolution of floats that stands in no loop or branch")
+            raise ModelError(
+                "there is nothing to quantise: no matrix product of floats, and no convolution in one group, "
+                "whose sizes are known and that stands in no loop or branch"
+            )
         for name in self.quantisation.keep:
             if name not in found:
                 raise ModelError(f"there is no layer {name!r} to keep in float; there are: {', '.join(found)}")

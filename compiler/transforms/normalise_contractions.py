@@ -31,12 +31,12 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.transforms.build import replace
 from hwacc.compiler.transforms.int8_operands import require_int8, require_short
-from hwacc.compiler.transforms.linalg_form import Form, read_form
+from hwacc.compiler.transforms.linalg_form import LIKE_A_PRODUCT, Form, read_form, resembles_product
 from hwacc.compiler.transforms.loop_roles import with_roles
 from hwacc.compiler.transforms.narrow_factors import narrowed
 from hwacc.compiler.transforms.open_sizes import product_of_open_sizes
 from hwacc.compiler.transforms.passes import Pass, walk
-from hwacc.compiler.transforms.reasons import NotForArray, note, require_in_function
+from hwacc.compiler.transforms.reasons import NotForArray, note, noted, require_in_function
 from hwacc.compiler.transforms.to_conv2d import convolution
 from hwacc.compiler.transforms.to_gemm import product
 
@@ -55,6 +55,8 @@ class NormaliseContractions(Pass):
         for op in [each for each in walk(module) if each.name.startswith("linalg.") and len(each.regions)]:
             form = read_form(op)
             if form is None:
+                if resembles_product(op):
+                    note_unless_noted(op, LIKE_A_PRODUCT)
                 continue
             try:
                 require_in_function(op)
@@ -63,7 +65,13 @@ class NormaliseContractions(Pass):
                 with ir.InsertionPoint(op), op.location:
                     replace(op, for_array(form))
             except NotForArray as reason:
-                note(op, str(reason))
+                note_unless_noted(op, str(reason))
+
+
+def note_unless_noted(op: ir.Operation, reason: str) -> None:
+    """Notes ``reason`` on ``op``, unless a pass before this one, which saw more of the source, noted another."""
+    if not noted(op):
+        note(op, reason)
 
 
 def for_array(form: Form) -> ir.Value:

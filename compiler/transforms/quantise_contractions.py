@@ -36,13 +36,19 @@ from typing import TYPE_CHECKING
 
 from hwacc.compiler.transforms.build import replace
 from hwacc.compiler.transforms.layers import CONVOLUTIONS, FLOAT, place_of, sound_layers
-from hwacc.compiler.transforms.passes import Pass
+from hwacc.compiler.transforms.linalg_form import is_shaped, read_form
+from hwacc.compiler.transforms.passes import Pass, walk
 from hwacc.compiler.transforms.quantised_convolution import quantised_convolution
 from hwacc.compiler.transforms.quantised_product import quantised_product
-from hwacc.compiler.transforms.reasons import NotForArray, note
+from hwacc.compiler.transforms.reasons import NotForArray, is_in_function, note
 
 if TYPE_CHECKING:
     from mlir import ir
+
+
+KEPT = "stays float, as was asked for"
+OPEN_SIZES = "stays float: its sizes are known only at run time"
+OTHER_FORM = "stays float: matrix products, and convolutions of one group and at most two dimensions, become int8"
 
 
 class QuantiseContractions(Pass):
@@ -51,10 +57,30 @@ class QuantiseContractions(Pass):
     name = "quantise-contractions"
 
     def run(self, module: ir.Operation) -> None:
-        for op in sound_layers(module, named=False):
-            result = quantised(op) if FLOAT not in op.attributes else None
+        found = sound_layers(module, named=False)
+        for op in walk(module):
+            if op not in found and is_float_contraction(op) and is_in_function(op):
+                note(op, OTHER_FORM if has_known_sizes(op) else OPEN_SIZES)
+        for op in found:
+            if FLOAT in op.attributes:
+                note(op, KEPT)
+                continue
+            result = quantised(op)
             if result is not None:
                 replace(op, result)
+
+
+def is_float_contraction(op: ir.Operation) -> bool:
+    """Whether ``op`` is a contraction of floats on tensors, of whatever form."""
+    from mlir import ir
+
+    form = read_form(op)
+    return form is not None and bool(len(op.results)) and isinstance(form.accumulator.type.element_type, ir.FloatType)
+
+
+def has_known_sizes(op: ir.Operation) -> bool:
+    """Whether the sizes of its operands and its result are known before run time."""
+    return all(value.type.has_static_shape for value in (*op.operands, *op.results) if is_shaped(value))
 
 
 def quantised(op: ir.Operation) -> ir.Value | None:

@@ -100,7 +100,10 @@ def test_what_cannot_be_quantised_is_one_line(convnet: Path, model: Path, progra
         "no.npz: No such file or directory"
     )
     assert complaint("compile", tmp_path / "no.onnx", "--quantize", "int8", "--calibrate", data).endswith("no.onnx: no such file")
-    nothing = "there is nothing to quantise: no matrix product or convolution of floats that stands in no loop or branch"
+    nothing = (
+        "there is nothing to quantise: no matrix product of floats, and no convolution in one group, "
+        "whose sizes are known and that stands in no loop or branch"
+    )
     assert complaint("compile", model, "--quantize", "int8") == f"{model}: {nothing}"
     compiled = complaint("run", program, "--quantize", "int8", "--random", 1, "--device", "model")
     assert compiled == f"{program} is compiled already; --quantize takes a model"

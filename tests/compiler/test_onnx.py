@@ -86,6 +86,23 @@ def test_ends_and_tasks_have_the_names_of_the_graph(tmp_path: Path) -> None:
     assert {"conv", "dense"} <= {task.name for task in program.tasks}
 
 
+def test_a_node_without_a_name_is_called_by_its_operator_and_number(tmp_path: Path) -> None:
+    model = onnx.load_from_string(network())
+    for node in model.graph.node:
+        node.name = ""
+    program = compiled(written(tmp_path, model.SerializeToString(), "net.onnx"), Fixed(shapes={"x": (1, 3, 8, 8)}))
+    assert {"Conv_0", "Gemm_4"} <= {task.location for task in program.tasks}
+
+
+def test_a_negative_padding_crops(tmp_path: Path) -> None:
+    constants = {"p": np.array([0, 0, -1, 2, 0, 0, 1, -3])}
+    path = written(
+        tmp_path, graph([helper.make_node("Pad", ["x", "p"], ["y"], "crop")], {"x": [1, 2, 5, 6]}, ["y"], constants), "crop.onnx"
+    )
+    x = random(np.random.default_rng(SEED), 1, 2, 5, 6)
+    assert_near(outputs(compiled(path), x), expected(path, x=x), 0)
+
+
 def test_an_integer_product_is_a_task_of_the_array(tmp_path: Path) -> None:
     nodes = [helper.make_node("MatMulInteger", ["x", "w"], ["y"], "product")]
     weights = np.random.default_rng(SEED).integers(-128, 128, (7, 6)).astype(np.int8)

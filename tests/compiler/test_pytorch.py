@@ -59,6 +59,14 @@ def test_an_exported_program_computes_what_pytorch_does(tmp_path: Path) -> None:
     assert "multiplies f32 by f32 into f32; the array multiplies i8 by i8 into i32" in reasons(program)
 
 
+def test_a_task_stands_where_the_author_called_the_library(tmp_path: Path) -> None:
+    network, arguments, _ = example()
+    pytorch.export_torch(network, arguments, tmp_path / "network.pt2")
+    found = {task.kind: task.location for task in compiled(tmp_path / "network.pt2").tasks}
+    first = Network.forward.__code__.co_firstlineno
+    assert found["conv2d"] == f"{__file__}:{first + 1}" and found["dense"] == f"{__file__}:{first + 2}"
+
+
 def test_a_module_is_imported_as_it_stands() -> None:
     network, arguments, _ = example()
     with new_context():

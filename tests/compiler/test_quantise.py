@@ -268,8 +268,8 @@ def test_a_model_without_float_layers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         compiled(path, Quantisation())
     assert (
-        str(caught.value)
-        == f"{path}: there is nothing to quantise: no matrix product or convolution of floats that stands in no loop or branch"
+        str(caught.value) == f"{path}: there is nothing to quantise: no matrix product of floats, and no convolution in one group, "
+        "whose sizes are known and that stands in no loop or branch"
     )
 
 

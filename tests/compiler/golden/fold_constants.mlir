@@ -42,6 +42,69 @@ func.func @sliced() -> tensor<2xi32> {
 
 // -----
 
+// A constant that is turned round, as front ends do with the kernels of transposed convolutions.
+// CHECK-LABEL: @reversed
+// CHECK: arith.constant dense<{{\[\[}}3, 6], [2, 5], [1, 4]]> : tensor<3x2xi8>
+// CHECK-NOT: linalg
+func.func @reversed() -> tensor<3x2xi8> {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6]]> : tensor<2x3xi8>
+  %c2 = arith.constant 2 : index
+  %e = tensor.empty() : tensor<3x2xi8>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<3x2xi8>) {
+  ^bb0(%out: i8):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %r = arith.subi %c2, %i : index
+    %x = tensor.extract %w[%j, %r] : tensor<2x3xi8>
+    linalg.yield %x : i8
+  } -> tensor<3x2xi8>
+  return %0 : tensor<3x2xi8>
+}
+
+// -----
+
+// What lies around a constant is part of it, also if the amounts are values.
+// CHECK-LABEL: @padded
+// CHECK: arith.constant dense<{{\[\[}}7, 7, 7], [7, 1, 2]]> : tensor<2x3xi8>
+// CHECK-NOT: tensor.pad
+func.func @padded() -> tensor<2x3xi8> {
+  %w = arith.constant dense<[[1, 2]]> : tensor<1x2xi8>
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c7 = arith.constant 7 : i8
+  %0 = tensor.pad %w low[1, %c1] high[%c0, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %c7 : i8
+  } : tensor<1x2xi8> to tensor<2x3xi8>
+  return %0 : tensor<2x3xi8>
+}
+
+// -----
+
+// Indices outside, and numbers made of indices, are left alone.
+// CHECK-LABEL: @not_gathered
+// CHECK-COUNT-2: linalg.generic
+func.func @not_gathered() -> (tensor<3xi8>, tensor<3xi64>) {
+  %w = arith.constant dense<[1, 2]> : tensor<2xi8>
+  %e = tensor.empty() : tensor<3xi8>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%e : tensor<3xi8>) {
+  ^bb0(%out: i8):
+    %i = linalg.index 0 : index
+    %x = tensor.extract %w[%i] : tensor<2xi8>
+    linalg.yield %x : i8
+  } -> tensor<3xi8>
+  %f = tensor.empty() : tensor<3xi64>
+  %1 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%f : tensor<3xi64>) {
+  ^bb0(%out: i64):
+    %i = linalg.index 0 : index
+    %x = arith.index_cast %i : index to i64
+    linalg.yield %x : i64
+  } -> tensor<3xi64>
+  return %0, %1 : tensor<3xi8>, tensor<3xi64>
+}
+
+// -----
+
 // Arithmetic on a constant, and a transposition of an input, stay.
 // CHECK-LABEL: @stays
 // CHECK: linalg.generic

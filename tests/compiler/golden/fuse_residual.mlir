@@ -87,3 +87,48 @@ func.func @one_row_for_all(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>, %r: tensor<3x
   } -> tensor<4x3xi32>
   return %z : tensor<4x3xi32>
 }
+
+// -----
+
+// An addition may have its own name.
+// CHECK-LABEL: @named
+// CHECK: %[[Y:.*]] = "hwacc.gemm"(%arg0, %arg1, %arg2)
+// CHECK-NEXT: return %[[Y]]
+func.func @named(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>, %r: tensor<4x3xi32>) -> tensor<4x3xi32> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi32>
+  %z = linalg.add ins(%r, %y : tensor<4x3xi32>, tensor<4x3xi32>) outs(%e : tensor<4x3xi32>) -> tensor<4x3xi32>
+  return %z : tensor<4x3xi32>
+}
+
+// -----
+
+// So may it in the form that has all names.
+// CHECK-LABEL: @elementwise
+// CHECK: %[[Y:.*]] = "hwacc.gemm"(%arg0, %arg1, %arg2)
+// CHECK-NEXT: return %[[Y]]
+func.func @elementwise(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>, %r: tensor<4x3xi32>) -> tensor<4x3xi32> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi32>
+  %z = linalg.elementwise kind=#linalg.elementwise_kind<add> ins(%y, %r : tensor<4x3xi32>, tensor<4x3xi32>) outs(%e : tensor<4x3xi32>) -> tensor<4x3xi32>
+  return %z : tensor<4x3xi32>
+}
+
+// -----
+
+// And it may be a map.
+// CHECK-LABEL: @mapped
+// CHECK: %[[Y:.*]] = "hwacc.gemm"(%arg0, %arg1, %arg2)
+// CHECK-NEXT: return %[[Y]]
+func.func @mapped(%x: tensor<4x2xi8>, %w: tensor<3x2xi8>, %r: tensor<4x3xi32>) -> tensor<4x3xi32> {
+  %b = arith.constant dense<0> : tensor<3xi32>
+  %y = "hwacc.gemm"(%x, %w, %b) {input_km = false, weights_kn = false, input_zero_point = 0 : i32, double_round = false, zero_point = 0 : i32, clamp_min = -128 : i32,
+      clamp_max = 127 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (tensor<4x2xi8>, tensor<3x2xi8>, tensor<3xi32>) -> tensor<4x3xi32>
+  %e = tensor.empty() : tensor<4x3xi32>
+  %z = linalg.map { arith.addi } ins(%y, %r : tensor<4x3xi32>, tensor<4x3xi32>) outs(%e : tensor<4x3xi32>)
+  return %z : tensor<4x3xi32>
+}

@@ -152,7 +152,7 @@ func.func @signal(%x: tensor<3x2x19xf32>, %w: tensor<5x2x4xf32>, %z: tensor<3x5x
 
 // What is to stay float, or cannot be int8, stays, and says why.
 // CHECK-LABEL: @stays
-// CHECK: linalg.matmul {hwacc.float, hwacc.layer = "matmul_0"} ins(%arg0
+// CHECK: linalg.matmul {hwacc.float, hwacc.layer = "matmul_0", hwacc.reason = "stays float, as was asked for"} ins(%arg0
 // CHECK: linalg.matmul {hwacc.layer = "matmul_1", hwacc.reason = "its weights hold infinities or NaN, which int8 cannot"}
 func.func @stays(%x: tensor<5x3xf32>, %v: tensor<3x3xf32>) -> tensor<5x3xf32> {
   %w = arith.constant dense<0x7F800000> : tensor<3x3xf32>
@@ -172,4 +172,19 @@ func.func @stays(%x: tensor<5x3xf32>, %v: tensor<3x3xf32>) -> tensor<5x3xf32> {
 func.func @half(%x: tensor<5x3xf16>, %v: tensor<3x3xf16>, %z: tensor<5x3xf16>) -> tensor<5x3xf16> {
   %a = linalg.matmul ins(%x, %v : tensor<5x3xf16>, tensor<3x3xf16>) outs(%z : tensor<5x3xf16>) -> tensor<5x3xf16>
   return %a : tensor<5x3xf16>
+}
+
+// -----
+
+// So does what has no form in int8: in groups, or of sizes that nobody knows yet. A product of integers has nothing to say.
+// CHECK-LABEL: @other_forms
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc {hwacc.reason = "stays float: matrix products, and convolutions of one group and at most two dimensions, become int8"}
+// CHECK: linalg.matmul {hwacc.reason = "stays float: its sizes are known only at run time"}
+// CHECK: linalg.matmul ins(%{{.*}} : tensor<3x3xi8>
+func.func @other_forms(%x: tensor<1x5x5x2xf32>, %w: tensor<3x3x2xf32>, %i: tensor<1x3x3x2xf32>, %a: tensor<?x4xf32>, %b: tensor<4x4xf32>,
+    %c: tensor<?x4xf32>, %p: tensor<3x3xi8>, %q: tensor<3x3xi32>) -> (tensor<1x3x3x2xf32>, tensor<?x4xf32>, tensor<3x3xi32>) {
+  %0 = linalg.depthwise_conv_2d_nhwc_hwc ins(%x, %w : tensor<1x5x5x2xf32>, tensor<3x3x2xf32>) outs(%i : tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32>
+  %1 = linalg.matmul ins(%a, %b : tensor<?x4xf32>, tensor<4x4xf32>) outs(%c : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %2 = linalg.matmul ins(%p, %p : tensor<3x3xi8>, tensor<3x3xi8>) outs(%q : tensor<3x3xi32>) -> tensor<3x3xi32>
+  return %0, %1, %2 : tensor<1x3x3x2xf32>, tensor<?x4xf32>, tensor<3x3xi32>
 }
