@@ -119,7 +119,7 @@ class DeviceBuffer:
     def _check(self, offset: int, size: int) -> None:
         if self.freed:
             raise DeviceError(f"the buffer at {self.address:#x} has been freed")
-        if offset < 0 or offset + size > self.size:
+        if offset < 0 or size < 0 or offset + size > self.size:
             raise DeviceError(f"{size} bytes at offset {offset} do not fit into a buffer of {self.size} bytes")
 
     def __enter__(self) -> DeviceBuffer:

@@ -46,7 +46,7 @@ class ComputeEngine(wiring.Component):
         To the accumulator.
     array_busy
         High in each cycle in which a tile is being fed. ``executing``: in each one in which a descriptor is in progress; after it,
-        results may still be on their way to the accumulator, while ``busy`` is high.
+        results may still be on their way to the accumulator, while ``busy`` is high. So it is while the array is emptied after a reset.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -272,8 +272,8 @@ class ComputeEngine(wiring.Component):
             self.row.eq(array.row),
             self.signal_store.eq(drain.done),
             self.array_busy.eq(feeding),
-            self.executing.eq(~fsm.ongoing("IDLE") | waiting),
-            self.busy.eq(self.executing | drain.busy),
+            self.executing.eq(~(fsm.ongoing("IDLE") | fsm.ongoing("FLUSH")) | waiting),
+            self.busy.eq(self.executing | fsm.ongoing("FLUSH") | drain.busy),
         ]
         with m.If(drain.fault_valid):
             m.d.comb += [self.fault_valid.eq(1), self.fault.eq(drain.fault)]

@@ -87,6 +87,9 @@ class Memory:
                 raise DeviceError(f"memory {name} must be a multiple of {PAGE}, not {getattr(self, name)}")
         if self.size <= 0:
             raise DeviceError(f"memory size must be positive, not {self.size}")
+        for name in ("read_latency", "write_latency"):
+            if getattr(self, name) < 0:
+                raise DeviceError(f"memory {name} must be at least 0 cycles, not {getattr(self, name)}")
 
 
 class Simulator:

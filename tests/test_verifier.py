@@ -14,6 +14,7 @@ from hwacc.config import TINY, ArrayConfig
 from hwacc.driver.device import Device
 from hwacc.driver.transports.functional import FunctionalModel
 from hwacc.errors import StreamError
+from hwacc.footprint import MEMORY, Access, accesses
 from hwacc.rtl.command import QUEUE_DEPTH
 from hwacc.rtl.dispatch import TOKEN_BITS
 from hwacc.stream import Slot, Stream
@@ -51,6 +52,23 @@ def refusal(stream: Stream) -> str:
 
 def test_the_first_example_is_accepted() -> None:
     verify(product_stream(), TINY)
+
+
+def memory_of(descriptor: isa.Descriptor) -> list[Access]:
+    return [access for access in accesses(descriptor, TINY) if access.space == MEMORY]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_buffers_that_just_hold_the_first_example_are_enough_and_a_byte_less_is_not(number: int) -> None:
+    stream = product_stream()
+    reached = max(access.high for d, slot in zip(stream.descriptors, stream.relocations) if slot == number for access in memory_of(d))
+    for size in (reached, reached - 1):
+        slots = tuple(replace(slot, size=size) if i == number else slot for i, slot in enumerate(stream.slots))
+        tried = replace(stream, slots=slots)
+        if size == reached:
+            verify(tried, TINY)
+        else:
+            assert refusal(tried).endswith(f"s bytes 0 to {reached - 1} of buffer {slots[number].name!r}, which has {size}")
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

@@ -21,8 +21,11 @@ TYPICAL_PRODUCT = 74 * 74
 
 
 def gemm_spec(m: int, k: int, n: int, out: str, *, input_layout: str = "mk", weights_layout: str = "kn") -> ContractionSpec:
-    """The product with ``out`` ``int32``, or ``int8``: then scaled so that random operands use the range of int8."""
-    shift = 30 + ceil(log2(TYPICAL_PRODUCT * k**0.5 / 32))
+    """The product with ``out`` ``int32``, or ``int8``: then scaled so that random operands use the range of int8.
+
+    Raises :class:`hwacc.errors.ModelError` for sizes that make no sense.
+    """
+    shift = 30 + ceil(log2(TYPICAL_PRODUCT * max(k, 1) ** 0.5 / 32))  # what is empty is refused below
     layouts = {"input_layout": input_layout, "weights_layout": weights_layout}
     return ContractionSpec.gemm(m, n, k, **layouts, output=out, multiplier=SCALE, shift=shift, zero_point=-3)  # type: ignore[arg-type]
 

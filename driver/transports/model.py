@@ -29,7 +29,9 @@ def missing() -> str | None:
 
 
 def open_model(config: ArrayConfig, *, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> ModelTransport:
-    """A model with ``memory_bytes`` of memory at address 0; raises :class:`DeviceError` for more than the machine has."""
+    """A model with ``memory_bytes`` of memory at address 0; raises :class:`DeviceError` for more than the machine has, or less than 0."""
+    if memory_bytes < 0:
+        raise DeviceError(f"a device cannot have {memory_bytes} bytes of memory")
     try:
         return ModelTransport(config, memory_bytes)
     except MemoryError:

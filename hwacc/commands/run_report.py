@@ -48,7 +48,7 @@ def macs_by_backend(records: tuple[TaskRecord, ...]) -> dict[str, int]:
 
 
 def cycles(records: tuple[TaskRecord, ...]) -> int | None:
-    """Device cycles of all tasks; None if the device does not count."""
+    """Device cycles of all tasks; None if the device does not count, or did nothing."""
     counted = [record.cycles for record in records if record.cycles is not None]
     return sum(counted) if counted else None
 
@@ -124,7 +124,8 @@ def _print_totals(session: Session, records: tuple[TaskRecord, ...], peak: int) 
     for backend, count in macs_by_backend(records).items():
         say(f"  {backend}: {count:,} MACs, {percent(count, macs)}")
     if total is None:
-        say(f"  device cycles: not counted by {session.device!r}")
+        on_array = any(record.backend == "hwacc" for record in records)
+        say(f"  device cycles: not counted by {session.device!r}" if on_array else "  device cycles: none, nothing ran on the array")
         return
     on_device = sum(record.task.macs for record in records if record.chained or record.cycles is not None)
     say(f"  device cycles: {total:,}, {percent(on_device, total * peak)} of the array's peak")

@@ -6,10 +6,12 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hwacc.commands.gemm_bench import Shape
 from hwacc.commands.heatmap import ELEMENT_BYTES, Point
 from hwacc.config import ArrayConfig
+from hwacc.errors import HwaccError
 from hwacc.limits import limit_cycles
 from hwacc.performance import GOAL_CYCLES, GOAL_SHARE, LEAST_CYCLES, LEAST_SHARE
 
@@ -17,6 +19,8 @@ LARGEST = 2000
 """Of M, K and N."""
 MOST_MACS = 300_000_000
 """Products beyond take long, and lose little at their ends."""
+MOST_DRAWS = 5000
+"""Products that are drawn for one that fits."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,26 @@ GOALS = (Goal("must", LEAST_SHARE, LEAST_CYCLES), Goal("aim", GOAL_SHARE, GOAL_C
 def random_shapes(count: int, seed: int, out: str, config: ArrayConfig, most_cycles: int | None = None) -> list[Shape]:
     """M, K, N spread evenly by ratio; some with one of them tiny, some a multiple of the array's sides or one beside it.
 
-    With ``most_cycles``, only those whose bound is no higher.
+    With ``most_cycles``, only those whose bound is no higher; raises :class:`HwaccError` where that leaves next to none.
     """
     return list(_some(_shapes(random.Random(seed), config), count, out, config, most_cycles))
 
 
 def _some(shapes: Iterator[Shape], count: int, out: str, config: ArrayConfig, most_cycles: int | None) -> Iterator[Shape]:
-    while count:
-        shape = next(shapes)
-        if math.prod(shape) <= MOST_MACS and (most_cycles is None or limit_cycles(*shape, ELEMENT_BYTES[out], config) <= most_cycles):
-            yield shape
-            count -= 1
+    for _ in range(count):
+        drawn = islice(shapes, MOST_DRAWS)
+        found = next((shape for shape in drawn if _fits(shape, out, config, most_cycles)), None)
+        if found is None:
+            raise HwaccError(f"none of {MOST_DRAWS} random products has a bound of at most {most_cycles} cycles; allow more of them")
+        yield found
+
+
+def _fits(shape: Shape, out: str, config: ArrayConfig, most_cycles: int | None) -> bool:
+    macs = math.prod(shape)
+    if most_cycles is None:
+        return macs <= MOST_MACS
+    least = macs // config.macs_per_cycle  # far quicker than the bound, which is no less
+    return macs <= MOST_MACS and least <= most_cycles and limit_cycles(*shape, ELEMENT_BYTES[out], config) <= most_cycles
 
 
 def _shapes(rng: random.Random, config: ArrayConfig) -> Iterator[Shape]:

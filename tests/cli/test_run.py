@@ -191,6 +191,13 @@ def test_a_task_of_the_cpu_that_needs_more_memory_than_there_is_ends_in_one_line
     assert message == "this is more than the memory of this machine holds; try something smaller"
 
 
+def test_where_nothing_ran_on_the_array_there_are_no_cycles_to_count(tmp_path: Path) -> None:
+    path = tmp_path / "sums.mlir"
+    path.write_text(HUGE.replace("SIZE", "60"))
+    outcome = hwacc("run", path, "--random", 1, "--device", "model")
+    assert outcome.code == 0 and "  device cycles: none, nothing ran on the array\n" in outcome.stdout
+
+
 def test_a_program_cannot_be_checked_without_its_model(program: Path) -> None:
     message = complaint("run", program, "--random", 1, "--check")
     assert message == f"--check runs the model itself with tflite-micro, which takes .tflite files, not {program}"

@@ -55,3 +55,9 @@ def test_the_rule_is_a_share_of_the_limit_and_a_cold_start() -> None:
 def test_an_estimate_for_another_memory_is_refused() -> None:
     outcome = hwacc("bench", "survey", "--estimate", "--memory-latency", 5)
     assert outcome.code == 2 and "--estimate knows one memory latency only; leave out --memory-latency or --estimate" in outcome.stderr
+
+
+def test_a_bound_that_no_product_has_is_refused() -> None:
+    outcome = hwacc("bench", "survey", "--random", 2, "--most-cycles", 1)
+    wanted = f"none of {survey.MOST_DRAWS} random products has a bound of at most 1 cycles; allow more of them"
+    assert outcome.code == 1 and outcome.stderr == f"hwacc: error: {wanted}\n"

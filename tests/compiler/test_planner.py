@@ -405,6 +405,9 @@ def test_a_product_of_too_many_panels_is_refused_before_it_is_planned() -> None:
 def test_impossible_contractions_are_refused_in_words() -> None:
     with refused("channels of a contraction must be at least 1, not 0"):
         ContractionSpec.gemm(1, 1, 0)
+    for out in ("int8", "int32"):
+        with refused("channels of a contraction must be at least 1, not 0"):
+            gemm_spec(4, 0, 4, out)
     with refused("a kernel of 3×3 does not fit into 2×9 with its padding"):
         ContractionSpec(height=2, width=9, channels=1, kernel_h=3, kernel_w=3, out_channels=1)
     with refused("weights_layout of a contraction must be one of nk, kn, not 'xy'"):

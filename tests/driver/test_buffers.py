@@ -73,6 +73,8 @@ def test_an_access_past_the_end_is_refused(device: Device) -> None:
         buffer.write(b"abcd", offset=9)
     with pytest.raises(DeviceError, match="16 bytes at offset 0 do not fit into a buffer of 12 bytes"):
         buffer.view(np.int32, (4,))
+    with pytest.raises(DeviceError, match="-3 bytes at offset 6 do not fit into a buffer of 12 bytes"):
+        buffer.part(6, -3)
 
 
 def test_a_freed_buffer_cannot_be_used(device: Device) -> None:

@@ -264,6 +264,12 @@ def test_more_memory_than_the_machine_has_is_refused(transport: str) -> None:
         Device.open(transport, TINY, memory_bytes=2**56)
 
 
+@pytest.mark.parametrize("size", [0, -4096])
+def test_a_device_without_memory_is_refused(transport: str, size: int) -> None:
+    with pytest.raises(DeviceError, match=f"{size}"):
+        Device.open(transport, TINY, memory_bytes=size)
+
+
 def test_a_wrong_number_of_buffers_is_refused(open_device: OpenDevice) -> None:
     device = open_device()
     with pytest.raises(StreamError, match="the stream has 2 buffers, not 1"):

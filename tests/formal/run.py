@@ -34,6 +34,8 @@ def main() -> int:
         for proof in proofs:
             if options.only in f"{proof.name} {proof.module}":
                 report.add_proof(group, prove(proof, traces=TRACES))
+    if not report.claims:
+        parser.error(f"no proof's name or module contains {options.only!r}")
     if not options.only:
         report.add_paths()
         report.add_streams(DEEP_STREAM_LENGTH if options.deep else STREAM_LENGTH)

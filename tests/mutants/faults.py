@@ -59,6 +59,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("compute", "takes rows that lie further apart for the same panel", " & (coming_stride == row_stride)", ""),
     Fault("compute", "lets the rows of a result overlap", "missing | rows_overlap", "missing"),
+    Fault(
+        "compute",
+        "blames the descriptor at work for the weights of the next one",
+        "Mux(outside_north & primed, coming.index, work.index)",
+        "work.index",
+    ),
     Fault("store_reader", "reads rows as if nothing lay between them", "Mux(self._row_ends, next_row, word + 1)", "word + 1"),
     Fault("compute", "serves lanes in less time than they need", "~stationary & ~coming.west_k_contiguous &", "~stationary &"),
     Fault("drain", "moves rows that do not count over the next tile's", "low.w_data.eq(in_array)", "low.w_data.eq(config.rows)"),

@@ -80,7 +80,8 @@ def copy_of(root: Path, folder: Path) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Plants each fault and prints who caught it; the exit status."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--module", help="only the faults of this file of rtl/")
+    modules = sorted({fault.module for fault in FAULTS})
+    parser.add_argument("--module", choices=modules, metavar="NAME", help=f"only the faults of this file of rtl/: {', '.join(modules)}")
     parser.add_argument("--seed", type=int, default=0, help="of the order in which they are planted")
     options = parser.parse_args(arguments)
     chosen = [fault for fault in FAULTS if options.module in (None, fault.module)]

@@ -340,6 +340,22 @@ def test_what_cannot_be_executed_is_a_fault_and_after_abort_the_next_result_is_e
     bench.play(play)
 
 
+def test_weights_that_enter_behind_another_descriptors_tile_are_blamed_on_their_own() -> None:
+    rng, bench = fresh_bench()
+    at_work = isa.describe(isa.COMPUTE, **{**DECENT, "m": 24, "acc": 0, "dataflow": isa.Dataflow.WEIGHT_STATIONARY})
+    north = next(case for case in OUTSIDE if "north" in case)
+
+    async def play(ctx: Any) -> None:
+        await bench.hand_over(ctx, at_work, 5, [])
+        await until_fault(ctx, bench, at_work.replace(**north), 6)
+        assert 0 < len(bench.events.fed) < 24, "the first one is still at work"
+        await abort(ctx, bench)
+        await one_exact_result(ctx, bench, random_job(rng, SMALL, most=6))
+        assert set(bench.events.faults) == {(Status.BAD_LOCAL_ADDRESS, 6)}
+
+    bench.play(play)
+
+
 @pytest.mark.parametrize("dataflow", isa.Dataflow)
 def test_a_dataflow_that_was_left_out_is_a_bad_field(dataflow: isa.Dataflow) -> None:
     config = ONE_DATAFLOW[dataflow]

@@ -56,3 +56,14 @@ def test_a_longer_latency_is_charged_to_what_waits_for_memory(shape: tuple[int, 
     assert all(40 <= more[name] <= 60 for name in ("descriptor_wait", "load_latency", "writeback")), more
     assert more["array_busy"] == more["completion"] == 0
     assert max(abs(more[name]) for name in ("fill_drain", "store_wait", "load_bandwidth")) <= 10
+
+
+@pytest.mark.parametrize("latency", [20, 32])
+def test_the_first_submission_after_a_reset_is_charged_like_any_other(latency: int) -> None:
+    """While COMPUTE empties the array after a reset, it is the first descriptor that is waited for."""
+    stream = gemm_stream(9, 5, 7, "int32", ArrayConfig())
+    with Device.open("sim", ArrayConfig(), memory_bytes=MEMORY_BYTES, memory_latency=latency) as device:
+        buffers = [device.place(np.ones(slot.size, np.uint8)) for slot in stream.slots]
+        first, second = device.run(stream, buffers), device.run(stream, buffers)
+    assert first.account == second.account
+    assert second.account["descriptor_wait"] >= latency

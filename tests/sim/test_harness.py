@@ -208,6 +208,11 @@ def test_memory_sizes_are_whole_pages() -> None:
         Memory(size=1000)
 
 
+def test_a_latency_is_not_negative() -> None:
+    with pytest.raises(DeviceError, match=r"^memory read_latency must be at least 0 cycles, not -1$"):
+        Memory(read_latency=-1)
+
+
 def test_stall_probabilities_are_below_one() -> None:
     with pytest.raises(DeviceError, match=r"^stall probability w must be from 0 to below 1, not 1$"):
         Stalls(w=1)
