@@ -147,7 +147,7 @@ def lower_to_machine(module: ir.Module, config: ArrayConfig, choice: ChoosePanel
     """From the tasks for the array to its loads, computes and stores; ``choice`` is the pass that chooses the panels."""
     set_array(module.operation, config)
     choice = choice or ChoosePanels()
-    run_passes(module, (choice, ArrayToMachine(choice.built)))
+    run_passes(module, (choice, ArrayToMachine(choice.made)))
 
 
 def stage_text(path: Path, config: ArrayConfig, stage: str, options: Options = DEFAULTS) -> str:

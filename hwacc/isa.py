@@ -9,7 +9,7 @@ decoder, the encoder, the disassembler, ``docs/isa.md``) is derived.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -142,6 +142,10 @@ class Op:
     doc: str
     first_fields: tuple[Field, ...]
     second_fields: tuple[Field, ...] = ()
+
+    def __reduce__(self) -> tuple[Callable[[int], Op], tuple[int]]:
+        """There is one of each opcode, also of those that come from another process."""
+        return _op_of, (self.code,)
 
     @property
     def own_fields(self) -> tuple[Field, ...]:
@@ -426,6 +430,10 @@ class Descriptor:
     def replace(self, **values: int) -> Descriptor:
         """A copy with other values; raises :class:`EncodingError` where they do not fit."""
         return describe(self.op, **{**{k: v for k, v in self.values.items() if k not in DERIVED}, **values})
+
+
+def _op_of(code: int) -> Op:
+    return OP_BY_CODE[code]
 
 
 def describe(op: Op, **values: int) -> Descriptor:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.emit.blocking import Blocking
-from hwacc.compiler.emit.choose_panels import PANELS, Built
+from hwacc.compiler.emit.choose_panels import PANELS, Made
 from hwacc.compiler.emit.contraction import read_contraction
 from hwacc.compiler.emit.layouts import laid_out
 from hwacc.compiler.emit.legal import fault
@@ -46,13 +46,13 @@ MACHINE = "machine"
 class ArrayToMachine(Pass):
     """``array-to-machine``: the loads, computes and stores of each task that has its panels, in a module ``@machine``.
 
-    Schedules that are ``built`` already are taken as they are.
+    Plans that are ``made`` already are taken as they are.
     """
 
     name = "array-to-machine"
 
-    def __init__(self, built: Built | None = None) -> None:
-        self.built = {} if built is None else built
+    def __init__(self, made: Made | None = None) -> None:
+        self.made = {} if made is None else made
 
     def run(self, module: ir.Operation) -> None:
         from mlir import ir
@@ -85,7 +85,7 @@ class ArrayToMachine(Pass):
             raise ModelError(f"it has {PANELS}, but is in no task of its own: form-tasks makes it one")
         spec = read_contraction(op, config).spec
         blocking = blocking_of_op(op, spec, config)
-        plan = plan_as(spec, config, blocking, self.built.get((spec, blocking)))
+        plan = self.made.get((spec, blocking)) or plan_as(spec, config, blocking)
         with ir.InsertionPoint(machine.regions[0].blocks[0]), task.location:
             machine_function(task.attributes["sym_name"].value, spec.slots(config), plan.operations)
 

@@ -21,11 +21,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hwacc.compiler.emit.blocking import Blocking
+from hwacc.compiler.emit.choices import choose_all
 from hwacc.compiler.emit.contraction import read_contraction
 from hwacc.compiler.emit.plain import plain_blocking
 from hwacc.compiler.emit.plain_attributes import array_of, attribute_of
-from hwacc.compiler.emit.planner import choose_all
-from hwacc.compiler.emit.schedule import Schedule
+from hwacc.compiler.emit.planner import Plan
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.emit.tuned import Plans, usable
 from hwacc.compiler.emit.unknown_sizes import is_dynamic
@@ -42,16 +42,16 @@ PANELS = "hwacc.panels"
 """Attribute of a contraction: its blocking."""
 
 
-Built = dict[tuple[ContractionSpec, Blocking], Schedule]
-"""Schedules by what they are of."""
+Made = dict[tuple[ContractionSpec, Blocking], Plan]
+"""Plans by what they are of."""
 
 
 class ChoosePanels(Pass):
     """``choose-panels``: gives every contraction of the dialect its ``hwacc.panels``.
 
     Products that ``tuned`` has a plan for get that; ``tell`` hears the names of tasks that are planned. Afterwards ``used`` is how
-    many products there were, how many ``tuned`` has, and how many it has as the planner makes them now; ``built`` are schedules that
-    need not be built again.
+    many products there were, how many ``tuned`` has, and how many it has as the planner makes them now; ``made`` are plans that
+    need not be made again.
     """
 
     name = "choose-panels"
@@ -60,7 +60,7 @@ class ChoosePanels(Pass):
         self.tuned = tuned or {}
         self.tell = tell or (lambda task: None)
         self.used = 0, 0, 0
-        self.built: Built = {}
+        self.made: Made = {}
 
     def run(self, module: ir.Operation) -> None:
         config = array_of(module)
@@ -74,10 +74,10 @@ class ChoosePanels(Pass):
             if isinstance(choice, ModelError):
                 leave_to_cpu(op, str(choice))
                 continue
-            blocking, schedule = choice
+            blocking, plan = choice
             op.attributes[PANELS] = attribute_of(plain_blocking(blocking))
-            if schedule is not None:
-                self.built[spec, blocking] = schedule
+            if plan is not None:
+                self.made[spec, blocking] = plan
 
 
 def is_planned(op: ir.Operation) -> bool:

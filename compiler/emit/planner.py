@@ -8,7 +8,7 @@ where bias or parameters do not fit, they are loaded again when needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwacc import isa
@@ -22,10 +22,10 @@ from hwacc.errors import ModelError
 from hwacc.isa import Dataflow
 from hwacc.stream import Stream
 
-Choice = tuple[Blocking, Schedule | None]
-"""A blocking, and its schedule if that has been built already."""
 EFFORT_FOR_ALL = 150_000
 """Operations built in the searches for all products of a program together: some seconds."""
+Tell = Callable[[ContractionSpec], None]
+"""Hears what is searched for."""
 STRIDE_LIMIT = 2**31
 MOST_PANELS = 1 << 16
 """Of a product: with more the planner, the verifier and the stream would take hours and gigabytes."""
@@ -51,6 +51,10 @@ class Plan:
         return Stream(self.config.hash, self.spec.slots(self.config), tuple(descriptors), tuple(slots))
 
 
+Choice = tuple[Blocking, Plan | None]
+"""A blocking, and the plan that it is if that has been made already."""
+
+
 def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None = None, effort: int = EFFORT) -> Plan:
     """The fastest stream found for ``spec``, with this dataflow or with whichever is faster; ``effort`` as in :class:`Search`.
 
@@ -61,51 +65,23 @@ def plan(spec: ContractionSpec, config: ArrayConfig, dataflow: Dataflow | None =
     return _planned(spec, config, search.schedule(spec))
 
 
-def plan_all(
-    specs: Sequence[ContractionSpec],
-    config: ArrayConfig,
-    effort: int = EFFORT_FOR_ALL,
-    tell: Callable[[ContractionSpec], None] | None = None,
-    chosen: Mapping[ContractionSpec, Blocking] | None = None,
-) -> list[Plan | ModelError]:
-    """A plan for each, or why there is none; arguments as of :func:`choose_all`."""
-    found = choose_all(specs, config, effort, tell, chosen)
-    return [each if isinstance(each, ModelError) else plan_as(spec, config, *each) for spec, each in zip(specs, found)]
+def plan_as(spec: ContractionSpec, config: ArrayConfig, blocking: Blocking) -> Plan:
+    """The plan of ``spec`` with this ``blocking``, which must be legal."""
+    return _planned(spec, config, scheduler_of(spec, config, config.available_dataflows).build(blocking))
 
 
-def choose_all(
-    specs: Sequence[ContractionSpec],
-    config: ArrayConfig,
-    effort: int = EFFORT_FOR_ALL,
-    tell: Callable[[ContractionSpec], None] | None = None,
-    chosen: Mapping[ContractionSpec, Blocking] | None = None,
-) -> list[Choice | ModelError]:
-    """A choice for each, or why there is none. Those that differ in the values of their epilogues alone share a search.
-
-    ``tell`` hears what is searched for. Nothing is where ``chosen`` has a blocking, by :attr:`ContractionSpec.without_values`.
-    """
-    chosen = chosen or {}
-    searches = search_all([spec for spec in specs if spec.without_values not in chosen], config, effort, tell)
-    choices: list[Choice | ModelError] = []
-    for spec in specs:
-        found = searches.get(spec.without_values)
-        if isinstance(found, Search):
-            choices.append((found.blocking, found.schedule(spec) if spec == found.spec else None))
-        else:
-            choices.append(found or (chosen[spec.without_values], None))
-    return choices
-
-
-def plan_as(spec: ContractionSpec, config: ArrayConfig, blocking: Blocking, schedule: Schedule | None = None) -> Plan:
-    """The plan of ``spec`` with this ``blocking``, which must be legal; its ``schedule`` is built unless it is given."""
-    return _planned(spec, config, schedule or scheduler_of(spec, config, config.available_dataflows).build(blocking))
+def choose(specs: Sequence[ContractionSpec], config: ArrayConfig, effort: int, tell: Tell) -> list[Choice | ModelError]:
+    """A choice for each of ``specs``, which differ in more than the values of their epilogues; arguments as of :func:`search_all`."""
+    searches = search_all(specs, config, effort, tell)
+    found = [(spec, searches[spec.without_values]) for spec in specs]
+    return [each if isinstance(each, ModelError) else (each.blocking, _planned(spec, config, each.schedule(spec))) for spec, each in found]
 
 
 def search_all(
     specs: Sequence[ContractionSpec],
     config: ArrayConfig,
     effort: int = EFFORT_FOR_ALL,
-    tell: Callable[[ContractionSpec], None] | None = None,
+    tell: Tell | None = None,
 ) -> dict[ContractionSpec, Search | ModelError]:
     """The search for each product, by :attr:`ContractionSpec.without_values`, or why there is none.
 
@@ -121,7 +97,7 @@ def search_all(
     return searches
 
 
-def _share_out(effort: int, searches: Sequence[Search], tell: Callable[[ContractionSpec], None]) -> None:
+def _share_out(effort: int, searches: Sequence[Search], tell: Tell) -> None:
     """Lets each go on with its share; what one does not need is left to those after it."""
     lost = [search.spec.groups * search.cycles - search.spec.macs // search.config.macs_per_cycle for search in searches]
     to_gain = sum(lost)

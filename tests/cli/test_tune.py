@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hwacc.commands import tune
 from hwacc.commands.bench_compile import module_text
 from hwacc.commands.cost_model import operands, run, words
-from hwacc.compiler.emit.planner import Plan, plan_all, plan_as
+from hwacc.compiler.emit.choices import plan_all
+from hwacc.compiler.emit.planner import Plan, plan_as
 from hwacc.compiler.emit.tuned import TunedPlan
 from hwacc.compiler.emit.tuned_file import load_tuned
 from hwacc.compiler.pipeline import products

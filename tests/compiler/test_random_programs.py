@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from hwacc.compiler.compilation import Compilation
 from hwacc.compiler.emit import choose_panels
-from hwacc.compiler.emit.planner import choose_all
+from hwacc.compiler.emit.choices import choose_all
 from hwacc.compiler.options import Options
 from hwacc.config import TINY
 from hwacc.coordinator.backends.cpu import CpuBackend

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from hwacc.compiler.emit import cost, planner
+from hwacc.compiler.emit.choices import plan_all
 from hwacc.compiler.emit.gemm import gemm_spec
-from hwacc.compiler.emit.planner import Plan, plan, plan_all
+from hwacc.compiler.emit.planner import Plan, plan
 from hwacc.compiler.emit.search import Search
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.config import TINY, ArrayConfig

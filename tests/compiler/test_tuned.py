@@ -12,9 +12,10 @@ import pytest
 
 from hwacc.commands.cost_model import random_specs
 from hwacc.compiler.emit import planner
+from hwacc.compiler.emit.choices import plan_all
 from hwacc.compiler.emit.gemm import gemm_spec
 from hwacc.compiler.emit.plain import blocking_of, plain_blocking, plain_spec, spec_of
-from hwacc.compiler.emit.planner import Plan, plan_all
+from hwacc.compiler.emit.planner import Plan
 from hwacc.compiler.emit.search import Search
 from hwacc.compiler.emit.spec import ContractionSpec
 from hwacc.compiler.emit.tuned import Measured, TunedPlan, identity, usable
