@@ -8,6 +8,7 @@ Front ends turn the kernels of transposed convolutions round in this way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,21 +27,22 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"arith.addi": np.add, "arith
 
 
 def gathered(op: ir.Operation) -> NDArray[Any] | None:
-    """The result of ``op`` if all that it reads is one constant, at such indices; None if it does anything else."""
+    """The result of ``op`` if all that it reads is one constant, at such indices; None if it does anything else, or gives more elements."""
     maps = indexing_axes(op)
     if len(op.operands) != 1 or maps is None or not is_identity(maps[-1]):
         return None
     shape = list(op.results[0].type.shape)
     known: dict[ir.Value, NDArray[Any] | None] = {}
     *body, last = [inner.operation for inner in op.regions[0].blocks[0].operations]
+    source = defining(last.operands[0])
+    if source is None or source.name != "tensor.extract" or prod(shape) > prod(source.operands[0].type.shape):
+        return None
     for inner in body:
         if len(inner.results) != 1:
             return None
         known[inner.results[0]] = value_of(inner, [known[value] if value in known else number(value) for value in inner.operands], shape)
-    result, source = known.get(last.operands[0]), defining(last.operands[0])
-    if result is None or source is None or source.name != "tensor.extract":
-        return None
-    return np.broadcast_to(result, shape)
+    result = known.get(last.operands[0])
+    return None if result is None else np.broadcast_to(result, shape)
 
 
 def value_of(op: ir.Operation, operands: Sequence[NDArray[Any] | None], shape: Sequence[int]) -> NDArray[Any] | None:

@@ -122,3 +122,20 @@ func.func @stays(%x: tensor<2x3xi32>) -> (tensor<2x3xi32>, tensor<3x2xi32>) {
   %2 = linalg.transpose ins(%x : tensor<2x3xi32>) outs(%f : tensor<3x2xi32>) permutation = [1, 0]
   return %0, %2 : tensor<2x3xi32>, tensor<3x2xi32>
 }
+
+// -----
+
+// What would take more room than the constant that it is made of is left to run time.
+// CHECK-LABEL: @repeated
+// CHECK: linalg.generic
+func.func @repeated() -> tensor<3x2xi8> {
+  %w = arith.constant dense<[1, 2]> : tensor<2xi8>
+  %e = tensor.empty() : tensor<3x2xi8>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<3x2xi8>) {
+  ^bb0(%out: i8):
+    %j = linalg.index 1 : index
+    %x = tensor.extract %w[%j] : tensor<2xi8>
+    linalg.yield %x : i8
+  } -> tensor<3x2xi8>
+  return %0 : tensor<3x2xi8>
+}
