@@ -118,7 +118,8 @@ def test_tosa_text_goes_through_upstream_s_passes(tmp_path: Path) -> None:
 
 
 def test_bytecode_gives_the_program_of_its_text(tmp_path: Path) -> None:
-    text = (STABLEHLO.parent / "golden" / "fold_constants.mlir").read_text().split("// -----")[-1]
+    cases = (STABLEHLO.parent / "golden" / "fold_constants.mlir").read_text().split("// -----")
+    (text,) = (case for case in cases if "func @stays" in case)
     with ir.Context(), (tmp_path / "model.mlirbc").open("wb") as file:
         ir.Module.parse(text).operation.write_bytecode(file)
     x = np.arange(6, dtype=np.int32).reshape(2, 3)
