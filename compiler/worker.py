@@ -18,14 +18,12 @@ from typing import IO, Any
 
 from hwacc.compiler.aot.object_files import write_object_files
 from hwacc.compiler.compilation import Compilation, stage_text
+from hwacc.compiler.emit.chooser import OBJECTS_BETWEEN_COLLECTIONS
 from hwacc.compiler.opt import Wish, optimise_file
 from hwacc.compiler.options import Options
 from hwacc.config import ArrayConfig
 from hwacc.errors import HwaccError, ModelError
 from hwacc.program import load_program
-
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Hardly any are garbage in a cycle, while plans of large models are many objects to look through: a tenth of the time, at Python's 700."""
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import TypeVar
 
 from hwacc.compiler.emit import chooser
 from hwacc.compiler.emit.blocking import Blocking
@@ -30,7 +29,6 @@ Part = tuple[Sequence[ContractionSpec], int]
 Choices = list[Choice | ModelError]
 Answers = SimpleQueue[tuple[int, Choices | ModelError]]
 """The number of a part, and what was chosen for it."""
-T = TypeVar("T")
 
 
 def plan_all(

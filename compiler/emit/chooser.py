@@ -13,7 +13,7 @@ import sys
 from hwacc.compiler.emit.planner import choose
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Hardly any are garbage in a cycle."""
+"""Hardly any are garbage in a cycle, while plans of large models are many objects to look through: a tenth of the time, at Python's 700."""
 
 
 def main() -> int:
